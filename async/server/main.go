@@ -1,0 +1,69 @@
+// Server publishes MathService over TCP like tcp/server, but takes its time over
+// each call, so that asynchrony can be seen (end of tutorial §4.2).
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"net"
+	"net/rpc"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"example.com/netrpc/shared"
+)
+
+var (
+	addr  = flag.String("addr", "localhost:1237", "listen on this `address`")
+	delay = flag.Duration("delay", 100*time.Millisecond, "take this `long` over each call")
+)
+
+// MathService is shared.MathService, slowed down. A name is registered without
+// its package, so clients find it under the same one.
+type MathService struct {
+	shared.MathService
+}
+
+// Multiply is shared.MathService.Multiply after the delay.
+func (t *MathService) Multiply(args *shared.Args, reply *int) error {
+	time.Sleep(*delay)
+	return t.MathService.Multiply(args, reply)
+}
+
+// Divide is shared.MathService.Divide after the delay.
+func (t *MathService) Divide(args *shared.Args, reply *shared.Quotient) error {
+	time.Sleep(*delay)
+	return t.MathService.Divide(args, reply)
+}
+
+func main() {
+	shared.ParseFlags("async/server", "publishes a slow MathService over TCP (end of tutorial §4.2)")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+
+	// 1. Register: the slow service.
+	err := rpc.Register(new(MathService))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	// 2. Listen: on this machine only, for the service asks nobody who they are.
+	inner, err := net.Listen("tcp", *addr)
+	if err != nil {
+		log.Fatalf("%v; choose another address with -addr", err)
+	}
+	listener := shared.NewDrainListener(ctx, inner)
+	defer listener.Close()
+	log.Println("listening on", listener.Addr())
+
+	// 3. Accept: a goroutine for each call, so that calls wait side by side.
+	rpc.Accept(listener)
+
+	// 4. Drain: answer the calls in flight. A second Ctrl-C ends at once.
+	stop()
+	if err := listener.Wait(); err != nil {
+		log.Fatal(err)
+	}
+}

@@ -1,0 +1,61 @@
+// Package shared holds what the clients and the servers of this repository
+// have in common: the service and its types (tutorial §4.2), the client stub
+// that net/rpc does not generate (§2), and a listener that stops without
+// losing a call.
+package shared
+
+import (
+	"errors"
+	"math"
+)
+
+// Args are the two operands of every method of MathService (tutorial §4.2).
+// Its fields are exported because gob and JSON leave out those that are not.
+type Args struct {
+	A, B int
+}
+
+// Quotient is the reply of MathService.Divide: A = Quo*B + Rem, and Rem has
+// the sign of A, as Go's / and % have it.
+type Quotient struct {
+	Quo, Rem int
+}
+
+// The errors of MathService. Over the wire only their text arrives, as an
+// rpc.ServerError; MathServiceClient turns it back into these values.
+var (
+	ErrOverflow     = errors.New("integer overflow")
+	ErrDivideByZero = errors.New("divide by zero")
+)
+
+// MathService is the service that every server of this repository publishes
+// (tutorial §4.2). It keeps no state, and must not without a lock: net/rpc runs
+// each call in a goroutine of its own, also those of one connection.
+type MathService struct{}
+
+// Multiply sets *reply to A * B. It returns ErrOverflow, where the tutorial's
+// listing returns a wrapped product, if an int cannot hold the result.
+// It may be called concurrently.
+func (t *MathService) Multiply(args *Args, reply *int) error {
+	product := args.A * args.B
+	// Dividing back finds every overflow but this one: MinInt / -1 wraps too.
+	if args.A == -1 && args.B == math.MinInt || args.A != 0 && product/args.A != args.B {
+		return ErrOverflow
+	}
+	*reply = product
+	return nil
+}
+
+// Divide sets *reply to the quotient and the remainder of A / B. It returns
+// ErrDivideByZero if B is 0, and ErrOverflow for MinInt / -1, the one quotient
+// that an int cannot hold. It may be called concurrently.
+func (t *MathService) Divide(args *Args, reply *Quotient) error {
+	switch {
+	case args.B == 0:
+		return ErrDivideByZero
+	case args.A == math.MinInt && args.B == -1:
+		return ErrOverflow
+	}
+	*reply = Quotient{Quo: args.A / args.B, Rem: args.A % args.B}
+	return nil
+}

@@ -1,0 +1,52 @@
+// Client calls MathService over TCP, encoded with gob (tutorial §4.2).
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"net/rpc"
+	"time"
+
+	"example.com/netrpc/shared"
+)
+
+var (
+	addr    = flag.String("addr", "localhost:1234", "`address` of the server")
+	a       = flag.Int("a", 10, "first operand")
+	b       = flag.Int("b", 20, "second operand")
+	timeout = flag.Duration("timeout", 5*time.Second, "give up after this `time`")
+)
+
+func main() {
+	shared.ParseFlags("tcp/client", "calls MathService over TCP, encoded with gob (tutorial §4.2)")
+
+	// Neither Dial nor Call ends if the server says nothing (TestWhoHangsOnWhom).
+	time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
+
+	// 1. Dial: connect to the server.
+	client, err := rpc.Dial("tcp", *addr)
+	if err != nil {
+		fail(err)
+	}
+	defer client.Close()
+
+	// 2. Call: the method by its registered name, and a pointer for the reply.
+	args := &shared.Args{A: *a, B: *b}
+	var reply int
+	err = client.Call("MathService.Multiply", args, &reply)
+	if err != nil {
+		fail(fmt.Errorf("MathService.Multiply(%d, %d): %w", *a, *b, err))
+	}
+	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, reply)
+
+	// 3. Call again, over the same connection: another method, another reply type.
+	var quotient shared.Quotient
+	err = client.Call("MathService.Divide", args, &quotient)
+	if err != nil {
+		fail(fmt.Errorf("MathService.Divide(%d, %d): %w", *a, *b, err))
+	}
+	fmt.Printf("MathService.Divide(%d, %d) = %d remainder %d\n", *a, *b, quotient.Quo, quotient.Rem)
+}
+
+func fail(err error) { log.Fatal(shared.NeedsServer(err, "tcp/server", *addr)) }
