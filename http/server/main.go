@@ -44,7 +44,7 @@ func main() {
 	log.Println("listening on", listener.Addr())
 
 	// 4. Serve, until Ctrl-C. The limits end at CONNECT: an RPC connection may be idle.
-	server := &http.Server{ReadHeaderTimeout: 3 * time.Second, ReadTimeout: 10 * time.Second}
+	server := &http.Server{ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 3 * time.Second}
 	log.Print(server.Serve(listener))
 
 	// 5. Drain: answer the calls in flight. A second Ctrl-C ends at once.

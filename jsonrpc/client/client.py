@@ -22,11 +22,11 @@ def needs_server(message):
 
 
 def duration(text):
-    """Return the seconds in a Go duration such as 500ms, 5s or 1m30s."""
+    """Return a Go duration such as 500ms, 5s or 1m30s as it is and in seconds."""
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
     if not re.fullmatch(r"([0-9.]+(ms|s|m|h))+", text):
         raise ValueError
-    return sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|[smh])", text))
+    return text, sum(float(number) * units[unit] for number, unit in re.findall(r"([0-9.]+)(ms|[smh])", text))
 
 
 def call(method):
@@ -55,7 +55,9 @@ parser.add_argument("-timeout", type=duration, default="5s", help="give up after
 flags = parser.parse_args()
 
 # One timer bounds everything: the name look-up, the connection and both calls.
-timer = threading.Timer(min(flags.timeout, threading.TIMEOUT_MAX), lambda: needs_server(f"no answer from {flags.addr} in time"))
+text, seconds = flags.timeout
+timer = threading.Timer(
+    min(seconds, threading.TIMEOUT_MAX), lambda: needs_server(f"no answer from {flags.addr} within {text}"))
 timer.daemon = True
 timer.start()
 

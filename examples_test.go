@@ -1,0 +1,786 @@
+// Package netrpc has no code: its tests run the programs of this repository as
+// their readers do, and call MathService over every transport from one table.
+package netrpc
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/netrpc/shared"
+)
+
+// patience bounds every wait for something that should take no time.
+const patience = 30 * time.Second
+
+// programs maps each folder with a main.go to its default address.
+var programs = map[string]string{
+	"tcp/server": "localhost:1234", "tcp/client": "localhost:1234",
+	"http/server": "localhost:1235", "http/client": "localhost:1235",
+	"jsonrpc/server": "localhost:1236", "jsonrpc/client": "localhost:1236",
+	"async/server": "localhost:1237", "async/client": "localhost:1237",
+}
+
+var binDir string // where TestMain puts the programs
+
+func binary(program string) string {
+	return filepath.Join(binDir, strings.ReplaceAll(program, "/", "-")+".exe")
+}
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if binDir, err = os.MkdirTemp("", "netrpc"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(binDir)
+		var wg sync.WaitGroup
+		var failed sync.Map
+		for program := range programs {
+			wg.Go(func() {
+				out, err := exec.Command("go", "build", "-o", binary(program), "./"+program).CombinedOutput()
+				if err != nil {
+					failed.Store(program, fmt.Sprintf("%v\n%s", err, out))
+				}
+			})
+		}
+		wg.Wait()
+		code := 0
+		failed.Range(func(program, why any) bool {
+			fmt.Fprintln(os.Stderr, program, why)
+			code = 1
+			return true
+		})
+		if code != 0 {
+			return code
+		}
+		return m.Run()
+	}())
+}
+
+// command returns a command for a folder with a main.go, or for a script, whose
+// interpreter must be installed, or for anything else that is.
+func command(t *testing.T, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	interpreter := map[string]string{".py": "python3", ".mjs": "node"}[filepath.Ext(program)]
+	if _, ok := programs[program]; ok {
+		return exec.CommandContext(ctx, binary(program), args...)
+	}
+	if interpreter == "" {
+		return exec.CommandContext(ctx, program, args...)
+	}
+	if _, err := exec.LookPath(interpreter); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("cannot run ", program, ": ", err)
+	}
+	return exec.CommandContext(ctx, interpreter, append([]string{program}, args...)...)
+}
+
+// run runs a program to its end.
+func run(t *testing.T, program string, args ...string) (stdout, stderr string, exitCode int) {
+	t.Helper()
+	cmd := command(t, program, args...)
+	var out, err bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &err
+	cmd.Run()
+	return out.String(), err.String(), cmd.ProcessState.ExitCode()
+}
+
+// quick returns the flags with which a server answers without delay.
+func quick(program string) []string {
+	if program == "async/server" {
+		return []string{"-delay", "0s"}
+	}
+	return nil
+}
+
+// server is a running server program.
+type server struct {
+	cmd   *exec.Cmd
+	addr  string
+	lines chan string // what it prints to stderr, a line each
+}
+
+// start starts a server on a free port and takes its address from its first line.
+func start(t *testing.T, program string, args ...string) *server {
+	t.Helper()
+	return startCommand(t, program, command(t, program, append([]string{"-addr", "127.0.0.1:0"}, args...)...))
+}
+
+func startCommand(t *testing.T, program string, cmd *exec.Cmd) *server {
+	t.Helper()
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	s := &server{cmd: cmd, lines: make(chan string, 1000)}
+	go func() {
+		defer close(s.lines)
+		for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
+			s.lines <- scanner.Text()
+		}
+	}()
+	first := <-s.lines
+	match := regexp.MustCompile(`^` + program + `: listening on (127\.0\.0\.1:[1-9]\d*)$`).FindStringSubmatch(first)
+	if match == nil {
+		t.Fatalf("%s begins with %q, want its name and where it listens", program, first)
+	}
+	s.addr = match[1]
+	return s
+}
+
+// wait waits for the server to end and returns how: "exit status 0" if all is well.
+func (s *server) wait() string {
+	var rest []string
+	for line := range s.lines { // to the end before Wait, which closes the pipe
+		rest = append(rest, line)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		return err.Error() + ": " + strings.Join(rest, "\n")
+	}
+	return "exit status 0"
+}
+
+func (s *server) stop(t *testing.T, signal os.Signal) {
+	t.Helper()
+	s.cmd.Process.Signal(signal)
+	if got := s.wait(); got != "exit status 0" {
+		t.Errorf("after %v: %s, want exit status 0", signal, got)
+	}
+}
+
+func TestPairs(t *testing.T) {
+	const (
+		product  = "MathService.Multiply(%s, %s) = %s\n"
+		division = "MathService.Divide(%s, %s) = %s remainder %s\n"
+	)
+	maxInt, minInt := strconv.Itoa(math.MaxInt), strconv.Itoa(math.MinInt)
+	calls := []struct {
+		a, b, product, quotient, remainder string // the last three empty for an error
+		err                                string
+	}{
+		{a: "10", b: "20", product: "200", quotient: "0", remainder: "10"},
+		{a: "-7", b: "2", product: "-14", quotient: "-3", remainder: "-1"},
+		{a: "0", b: "5", product: "0", quotient: "0", remainder: "0"},
+		{a: "3", b: "0", product: "0", err: "MathService.Divide(3, 0): divide by zero"},
+		{a: maxInt, b: "1", product: maxInt, quotient: maxInt, remainder: "0"},
+		{a: maxInt, b: "2", err: "MathService.Multiply(" + maxInt + ", 2): integer overflow"},
+		{a: minInt, b: "-1", err: "MathService.Multiply(" + minInt + ", -1): integer overflow"},
+	}
+	clients := []struct{ client, server, name string }{
+		{"tcp/client", "tcp/server", "tcp/client"},
+		{"http/client", "http/server", "http/client"},
+		{"jsonrpc/client", "jsonrpc/server", "jsonrpc/client"},
+		{"jsonrpc/client/client.py", "jsonrpc/server", "client.py"},
+		{"jsonrpc/client/client.mjs", "jsonrpc/server", "client.mjs"},
+	}
+	for _, client := range clients {
+		t.Run(client.client, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, client.server)
+			for _, call := range calls {
+				var want, wantErr string
+				wantCode := 0
+				if call.product != "" {
+					want += fmt.Sprintf(product, call.a, call.b, call.product)
+				}
+				if call.quotient != "" {
+					want += fmt.Sprintf(division, call.a, call.b, call.quotient, call.remainder)
+				}
+				if call.err != "" {
+					wantErr, wantCode = client.name+": "+call.err+"\n", 1
+				}
+				if client.name == "client.mjs" && len(call.a) > 16 {
+					continue // see TestNodeRefusesWhatItWouldRound
+				}
+				stdout, stderr, code := run(t, client.client, "-addr", s.addr, "-a", call.a, "-b", call.b)
+				if stdout != want || stderr != wantErr || code != wantCode {
+					t.Errorf("%s -a %s -b %s printed %q, %q, exit %d; want %q, %q, exit %d",
+						client.client, call.a, call.b, stdout, stderr, code, want, wantErr, wantCode)
+				}
+			}
+			// The operands' defaults are the tutorial's.
+			want := fmt.Sprintf(product+division, "10", "20", "200", "10", "20", "0", "10")
+			if stdout, stderr, _ := run(t, client.client, "-addr", s.addr); stdout != want || stderr != "" {
+				t.Errorf("%s printed %q, %q, want %q", client.client, stdout, stderr, want)
+			}
+			s.stop(t, syscall.SIGTERM)
+		})
+	}
+}
+
+func TestAsyncPair(t *testing.T) {
+	t.Parallel()
+	s := start(t, "async/server")
+	output := regexp.MustCompile(`^MathService\.Multiply\(5, 6\) = 30
+10 calls one after another: (\S+)
+10 calls in flight at once: (\S+)
+the replies came in this order:((?: \d+\*\d+=\d+){10})
+$`)
+	stdout, stderr, code := run(t, "async/client", "-addr", s.addr)
+	match := output.FindStringSubmatch(stdout)
+	if match == nil || stderr != "" || code != 0 {
+		t.Fatalf("async/client printed %q, %q, exit %d; want a match of %s", stdout, stderr, code, output)
+	}
+	// Ten calls of 100 ms: one after another they take a second, in flight a tenth of it.
+	oneByOne, err1 := time.ParseDuration(match[1])
+	inFlight, err2 := time.ParseDuration(match[2])
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if oneByOne < time.Second || inFlight < 100*time.Millisecond || inFlight > oneByOne/2 {
+		t.Errorf("ten calls of 100 ms took %v one after another and %v in flight", oneByOne, inFlight)
+	}
+	replies := strings.Fields(match[3])
+	slices.Sort(replies)
+	want := strings.Fields("1*1=1 10*10=100 2*2=4 3*3=9 4*4=16 5*5=25 6*6=36 7*7=49 8*8=64 9*9=81")
+	if !slices.Equal(replies, want) {
+		t.Errorf("replies = %q, want %q in any order", replies, want)
+	}
+
+	// Without a delay, with operands of one's own, and with a single call.
+	fast := start(t, "async/server", "-delay", "0s")
+	stdout, stderr, code = run(t, "async/client", "-addr", fast.addr, "-a", "-3", "-b", "4", "-n", "1")
+	if !strings.HasPrefix(stdout, "MathService.Multiply(-3, 4) = -12\n1 calls") || !strings.HasSuffix(stdout, ": 1*1=1\n") || stderr != "" || code != 0 {
+		t.Errorf("async/client -a -3 -b 4 -n 1 printed %q, %q, exit %d", stdout, stderr, code)
+	}
+	_, stderr, code = run(t, "async/client", "-addr", fast.addr, "-a", strconv.Itoa(math.MaxInt), "-b", "2")
+	if want := fmt.Sprintf("async/client: MathService.Multiply(%d, 2): integer overflow\n", math.MaxInt); stderr != want || code != 1 {
+		t.Errorf("async/client with an overflow printed %q, exit %d; want %q, exit 1", stderr, code, want)
+	}
+	s.stop(t, syscall.SIGTERM)
+	fast.stop(t, os.Interrupt)
+}
+
+// A call is given up after -timeout also when many others are answered in time.
+func TestAsyncClientGivesUpACall(t *testing.T) {
+	t.Parallel()
+	s := start(t, "async/server", "-delay", "10s")
+	stdout, stderr, code := run(t, "async/client", "-addr", s.addr, "-timeout", "50ms")
+	want := fmt.Sprintf("async/client: no answer from %s within 50ms; the server it needs: go run ./async/server -addr %[1]s\n", s.addr)
+	if stdout != "" || stderr != want || code != 1 {
+		t.Errorf("printed %q, %q, exit %d; want %q, exit 1", stdout, stderr, code, want)
+	}
+}
+
+// The divide method of the slow service is slow as well.
+func TestAsyncServerDelaysEachMethod(t *testing.T) {
+	t.Parallel()
+	s := start(t, "async/server", "-delay", "200ms")
+	client, err := rpc.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	begin := time.Now()
+	quotient, err := shared.NewMathServiceClient(client).Divide(t.Context(), 17, 5)
+	if took := time.Since(begin); quotient != (shared.Quotient{Quo: 3, Rem: 2}) || err != nil || took < 200*time.Millisecond {
+		t.Errorf("Divide(17, 5) = %v, %v after %v, want {3 2} after at least 200ms", quotient, err, took)
+	}
+}
+
+func TestNodeRefusesWhatItWouldRound(t *testing.T) {
+	t.Parallel()
+	s := start(t, "jsonrpc/server")
+	for _, row := range []struct{ a, b, what string }{
+		{"9007199254740993", "1", "-a"},
+		{"1", "-9007199254740993", "-b"},
+		{"9007199254740991", "2", "the product"},
+		{"3", "3002399751580331", "the product"}, // 2^53 + 1
+	} {
+		stdout, stderr, code := run(t, "jsonrpc/client/client.mjs", "-addr", s.addr, "-a", row.a, "-b", row.b)
+		want := "client.mjs: " + row.what + " is no integer that JavaScript holds exactly (up to 2^53 - 1)\n"
+		if stdout != "" || stderr != want || code != 1 {
+			t.Errorf("-a %s -b %s printed %q, %q, exit %d; want %q, exit 1", row.a, row.b, stdout, stderr, code, want)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for program, addr := range programs {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			wants := []string{program, "tutorial §4", "Usage: go run ./" + program + " [flags]", "-addr", `(default "` + addr + `")`}
+			if strings.HasSuffix(program, "/client") {
+				wants = append(wants, "-timeout", "(default 5s)")
+			}
+			stdout, stderr, code := run(t, program, "-h")
+			if stdout != "" || code != 0 {
+				t.Errorf("-h printed %q on stdout, exit %d; want nothing, exit 0", stdout, code)
+			}
+			for _, want := range wants {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("-h printed %q, which lacks %q", stderr, want)
+				}
+			}
+			if _, stderr, code := run(t, program, "more"); code != 2 || !strings.HasPrefix(stderr, program+`: unexpected argument "more"`+"\n") {
+				t.Errorf("with an argument: exit %d, %q; want exit 2 and a word on the argument", code, stderr)
+			}
+			if _, stderr, code := run(t, program, "-nonsense"); code != 2 {
+				t.Errorf("with an unknown flag: exit %d, %q; want exit 2", code, stderr)
+			}
+		})
+	}
+	for _, args := range [][]string{{"-n", "0"}, {"-n", "-1"}, {"-n", "100001"}} {
+		if _, stderr, code := run(t, "async/client", args...); code != 2 || !strings.Contains(stderr, "-n "+args[1]+" is not from 1 to 100000\n") {
+			t.Errorf("async/client %v: exit %d, %q; want exit 2", args, code, stderr)
+		}
+	}
+	for _, script := range []string{"jsonrpc/client/client.py", "jsonrpc/client/client.mjs"} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			for _, args := range [][]string{{"more"}, {"-nonsense", "1"}, {"-a", "x"}, {"-a"}, {"-timeout", "5"}} {
+				if stdout, _, code := run(t, script, args...); stdout != "" || code != 2 {
+					t.Errorf("%s %v printed %q, exit %d; want nothing, exit 2", script, args, stdout, code)
+				}
+			}
+		})
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	t.Parallel()
+	taken := listen(t)
+	for program := range programs {
+		if !strings.HasSuffix(program, "/server") {
+			continue
+		}
+		_, stderr, code := run(t, program, "-addr", taken.Addr().String())
+		if code != 1 || strings.Contains(stderr, "listening on") || !strings.Contains(stderr, "address already in use; choose another address with -addr\n") {
+			t.Errorf("%s on a taken port: exit %d, %q; want exit 1 and advice", program, code, stderr)
+		}
+	}
+}
+
+// listen listens on a free port until the test ends.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// A call that the server has read when the signal comes is still answered.
+func TestSignalLosesNoCall(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "async/server", "-delay", "300ms")
+			client := dialed(t)(rpc.Dial("tcp", s.addr))
+			var product int
+			call := client.Go("MathService.Multiply", &shared.Args{A: 6, B: 7}, &product, nil)
+			// Requests are read in order: when this one fails, the call above is in flight.
+			if err := client.Call("MathService.None", &shared.Args{}, nil); err == nil {
+				t.Fatal("MathService.None exists")
+			}
+			s.cmd.Process.Signal(signal)
+			if <-call.Done; call.Error != nil || product != 42 {
+				t.Errorf("Multiply(6, 7) = %d, %v, want 42", product, call.Error)
+			}
+			client.Close() // the server waits a second for it to hang up
+			if got := s.wait(); got != "exit status 0" {
+				t.Errorf("the server ended with %s, want exit status 0", got)
+			}
+			if conn, err := net.Dial("tcp", s.addr); err == nil {
+				conn.Close()
+				t.Error("the server still accepts")
+			}
+		})
+	}
+}
+
+// Out of file descriptors, a server waits until there are some again.
+func TestServersSurviveTooManyConnections(t *testing.T) {
+	t.Parallel()
+	for program := range programs {
+		if !strings.HasSuffix(program, "/server") {
+			continue
+		}
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			cmd := command(t, "sh", append([]string{"-c", `ulimit -n 64; exec "$0" -addr 127.0.0.1:0 "$@"`, binary(program)}, quick(program)...)...)
+			s := startCommand(t, program, cmd)
+			var conns []net.Conn
+			for range 100 {
+				conn, err := net.Dial("tcp", s.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				conns = append(conns, conn)
+			}
+			for line := range s.lines {
+				if strings.Contains(line, "too many open files; trying again in ") {
+					break
+				}
+			}
+			for _, conn := range conns {
+				conn.Close()
+			}
+			client := strings.Replace(program, "server", "client", 1)
+			if _, stderr, code := run(t, client, "-addr", s.addr, "-timeout", "20s"); code != 0 {
+				t.Errorf("%s: exit %d, %s", client, code, stderr)
+			}
+			s.stop(t, syscall.SIGTERM)
+		})
+	}
+}
+
+// A peer that does not finish its request is cut off; one that has said CONNECT may
+// be silent for as long as it likes. Each POST is a call of its own.
+func TestHTTPServerLimits(t *testing.T) {
+	t.Parallel()
+	s := start(t, "http/server")
+	client := dialed(t)(rpc.DialHTTP("tcp", s.addr))
+	ended := make(chan time.Duration)
+	for _, request := range []string{"POST /jsonrpc HT", "POST /jsonrpc HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"} {
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		begin := time.Now()
+		go func() {
+			io.WriteString(conn, request)
+			io.Copy(io.Discard, conn)
+			ended <- time.Since(begin)
+		}()
+	}
+	for _, want := range []time.Duration{2 * time.Second, 3 * time.Second} {
+		if took := <-ended; took < want-100*time.Millisecond || took > 2*want {
+			t.Errorf("an unfinished request was cut off after %v, want %v", took, want)
+		}
+	}
+	if product, err := shared.NewMathServiceClient(client).Multiply(t.Context(), 6, 7); product != 42 || err != nil {
+		t.Errorf("after a silence: Multiply(6, 7) = %d, %v, want 42", product, err)
+	}
+
+	resp, err := http.Post("http://"+s.addr+"/jsonrpc", "application/json", strings.NewReader(
+		`{"method": "MathService.Multiply", "params": [{"A": 6, "B": 7}], "id": 1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, _ := io.ReadAll(resp.Body); string(body) != `{"id":1,"result":42,"error":null}`+"\n" {
+		t.Errorf("POST: %s, want 42", body)
+	}
+	if resp, err = http.Get("http://" + s.addr + "/jsonrpc"); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET: %v, %v, want 405", resp, err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// While a server drains, here because a peer does not hang up, a second signal
+// kills it.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	for program := range programs {
+		if !strings.HasSuffix(program, "/server") {
+			continue
+		}
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, program, quick(program)...)
+			conn, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			// Connections are accepted in order: when the client has its answer, conn is open.
+			client := strings.Replace(program, "server", "client", 1)
+			if _, stderr, code := run(t, client, "-addr", s.addr); code != 0 {
+				t.Fatalf("%s: exit %d, %s", client, code, stderr)
+			}
+			s.cmd.Process.Signal(syscall.SIGTERM)
+			if n, err := conn.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatalf("while draining: read %d bytes, %v, want EOF", n, err)
+			}
+			// main may not yet have come to handing the signal back: ask until it has.
+			ticker := time.NewTicker(10 * time.Millisecond)
+			defer ticker.Stop()
+			ended := make(chan string, 1)
+			go func() { ended <- s.wait() }()
+			for {
+				select {
+				case <-ticker.C:
+					s.cmd.Process.Signal(syscall.SIGTERM)
+				case got := <-ended:
+					if !strings.HasPrefix(got, "signal: terminated") {
+						t.Errorf("after a second signal: %s, want signal: terminated", got)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// Whom does a client hang on? (Nobody.) What does it say?
+func TestClientsHangOnNobody(t *testing.T) {
+	t.Parallel()
+	const (
+		noAnswer = "no answer from ADDR within 200ms"
+		deadline = `MathService.Multiply\(10, 20\): context deadline exceeded`
+	)
+	mute := listen(t) // its backlog takes the connections, and that is all
+	refused := listen(t)
+	refused.Close()
+	servers := map[string]string{"mute": mute.Addr().String(), "refused": refused.Addr().String()}
+	for program := range programs {
+		if strings.HasSuffix(program, "/server") {
+			servers[program] = start(t, program, quick(program)...).addr
+		}
+	}
+	type table map[string]string // server → message; a pattern, and "" where the call works
+	for client, row := range map[string]table{
+		"tcp/client": {
+			"mute": noAnswer, "refused": "dial tcp ADDR: connect: connection refused", "tcp/server": "", "async/server": "",
+			"http/server": noAnswer, "jsonrpc/server": `MathService.Multiply\(10, 20\): unexpected EOF`,
+		},
+		"http/client": {
+			"mute": noAnswer, "refused": "dial tcp ADDR: connect: connection refused", "http/server": "",
+			"tcp/server": noAnswer, "async/server": noAnswer, "jsonrpc/server": "dial-http tcp ADDR: unexpected EOF",
+		},
+		"jsonrpc/client": {
+			"mute": deadline, "refused": "dial tcp ADDR: connect: connection refused", "jsonrpc/server": "",
+			"tcp/server": deadline, "async/server": deadline,
+			"http/server": `MathService.Multiply\(10, 20\): invalid character 'H' looking for beginning of value`,
+		},
+		"async/client": {
+			"mute": noAnswer, "refused": "dial tcp ADDR: connect: connection refused", "tcp/server": "", "async/server": "",
+			// gob writes the 5 as a line feed, at which HTTP finds a bad request.
+			"http/server":    `MathService.Multiply\(5, 6\): gob: unknown type id or corrupted data`,
+			"jsonrpc/server": `MathService.Multiply\(5, 6\): unexpected EOF`,
+		},
+		"jsonrpc/client/client.py": {
+			"mute": noAnswer, "refused": ".*Connection refused", "jsonrpc/server": "",
+			"tcp/server": noAnswer, "async/server": noAnswer, "http/server": "not an answer of MathService: .*",
+		},
+		"jsonrpc/client/client.mjs": {
+			"mute": noAnswer, "refused": "connect ECONNREFUSED ADDR", "jsonrpc/server": "",
+			"tcp/server": noAnswer, "async/server": noAnswer, "http/server": "not an answer of MathService: .*",
+		},
+	} {
+		if len(row) != len(servers) {
+			t.Errorf("%s has %d rows, want one for each of %d servers", client, len(row), len(servers))
+		}
+		for kind, message := range row {
+			t.Run(client+" on "+kind, func(t *testing.T) {
+				t.Parallel()
+				addr := servers[kind]
+				if message == "" {
+					if _, stderr, code := run(t, client, "-addr", addr); code != 0 {
+						t.Errorf("exit %d, %s; want exit 0", code, stderr)
+					}
+					return
+				}
+				timeout := "20s"
+				if message == noAnswer || message == deadline {
+					timeout = "200ms"
+				}
+				stdout, stderr, code := run(t, client, "-addr", addr, "-timeout", timeout)
+				needs := strings.TrimSuffix(client, "/client")
+				name := client
+				if script := filepath.Ext(client); script != "" {
+					needs, name = "jsonrpc", filepath.Base(client)
+				}
+				want := regexp.MustCompile("^" + strings.ReplaceAll(fmt.Sprintf(
+					`%s: %s; the server it needs: go run ./%s/server -addr ADDR`, name, message, needs),
+					"ADDR", regexp.QuoteMeta(addr)) + "\n$")
+				if stdout != "" || !want.MatchString(stderr) || code != 1 {
+					t.Errorf("printed %q, %q, exit %d; want a match of %q, exit 1", stdout, stderr, code, want)
+				}
+			})
+		}
+	}
+}
+
+// transports are the ways in which this repository connects a client with a server.
+var transports = map[string]func(t *testing.T, server *rpc.Server) *rpc.Client{
+	"gob over TCP": func(t *testing.T, server *rpc.Server) *rpc.Client {
+		l := drained(t)
+		go server.Accept(l)
+		return dialed(t)(rpc.Dial("tcp", l.Addr().String()))
+	},
+	"gob over HTTP": func(t *testing.T, server *rpc.Server) *rpc.Client {
+		l := drained(t)
+		mux := http.NewServeMux()
+		mux.Handle(rpc.DefaultRPCPath, server)
+		go http.Serve(l, mux)
+		return dialed(t)(rpc.DialHTTP("tcp", l.Addr().String()))
+	},
+	"JSON over TCP": func(t *testing.T, server *rpc.Server) *rpc.Client {
+		l := drained(t)
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go server.ServeCodec(jsonrpc.NewServerCodec(conn))
+			}
+		}()
+		return dialed(t)(jsonrpc.Dial("tcp", l.Addr().String()))
+	},
+	"gob over a pipe": func(t *testing.T, server *rpc.Server) *rpc.Client {
+		ours, theirs := net.Pipe()
+		go server.ServeConn(theirs)
+		return dialed(t)(rpc.NewClient(ours), nil)
+	},
+	"JSON over a pipe": func(t *testing.T, server *rpc.Server) *rpc.Client {
+		ours, theirs := net.Pipe()
+		go server.ServeCodec(jsonrpc.NewServerCodec(theirs))
+		return dialed(t)(jsonrpc.NewClient(ours), nil)
+	},
+}
+
+// drained returns a listener that drains, and must have drained, when the test ends.
+func drained(t *testing.T) net.Listener {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	l := shared.NewDrainListener(ctx, listen(t))
+	t.Cleanup(func() {
+		stop()
+		if err := l.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// dialed takes the result of a dial, and closes the client when the test ends.
+func dialed(t *testing.T) func(*rpc.Client, error) *rpc.Client {
+	return func(client *rpc.Client, err error) *rpc.Client {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { client.Close() })
+		return client
+	}
+}
+
+func TestTransports(t *testing.T) {
+	t.Parallel()
+	products := []struct {
+		a, b, want int
+		err        error
+	}{
+		{10, 20, 200, nil},
+		{0, 7, 0, nil},
+		{math.MinInt, 0, 0, nil},
+		{-3, 7, -21, nil},
+		{-3, -7, 21, nil},
+		{math.MaxInt, 1, math.MaxInt, nil},
+		{-1, math.MaxInt, -math.MaxInt, nil},
+		{math.MinInt, 1, math.MinInt, nil},
+		{math.MaxInt, 2, 0, shared.ErrOverflow},
+		{math.MinInt, -1, 0, shared.ErrOverflow},
+		{-1, math.MinInt, 0, shared.ErrOverflow},
+		{1 << 32, 1 << 31, 0, shared.ErrOverflow},
+	}
+	quotients := []struct {
+		a, b int
+		want shared.Quotient
+		err  error
+	}{
+		{17, 5, shared.Quotient{Quo: 3, Rem: 2}, nil},
+		{-17, 5, shared.Quotient{Quo: -3, Rem: -2}, nil},
+		{17, -5, shared.Quotient{Quo: -3, Rem: 2}, nil},
+		{0, 5, shared.Quotient{}, nil},
+		{math.MinInt, 1, shared.Quotient{Quo: math.MinInt}, nil},
+		{1, 0, shared.Quotient{}, shared.ErrDivideByZero},
+		{0, 0, shared.Quotient{}, shared.ErrDivideByZero},
+		{math.MinInt, -1, shared.Quotient{}, shared.ErrOverflow},
+	}
+	for name, connect := range transports {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := rpc.NewServer()
+			if err := server.Register(new(shared.MathService)); err != nil {
+				t.Fatal(err)
+			}
+			client := connect(t, server)
+			stub := shared.NewMathServiceClient(client)
+			for _, row := range products {
+				// The same call three times: Call, Go and the stub.
+				var reply, asyncReply int
+				err := client.Call("MathService.Multiply", &shared.Args{A: row.a, B: row.b}, &reply)
+				if reply != row.want || text(err) != text(row.err) {
+					t.Errorf("Multiply(%d, %d) = %d, %v, want %d, %v", row.a, row.b, reply, err, row.want, row.err)
+				}
+				call := <-client.Go("MathService.Multiply", &shared.Args{A: row.a, B: row.b}, &asyncReply, nil).Done
+				if asyncReply != row.want || text(call.Error) != text(row.err) {
+					t.Errorf("Go: Multiply(%d, %d) = %d, %v, want %d, %v", row.a, row.b, asyncReply, call.Error, row.want, row.err)
+				}
+				got, err := stub.Multiply(t.Context(), row.a, row.b)
+				if got != row.want || !errors.Is(err, row.err) {
+					t.Errorf("stub: Multiply(%d, %d) = %d, %v, want %d, %v", row.a, row.b, got, err, row.want, row.err)
+				}
+			}
+			for _, row := range quotients {
+				var reply shared.Quotient
+				err := client.Call("MathService.Divide", &shared.Args{A: row.a, B: row.b}, &reply)
+				if reply != row.want || text(err) != text(row.err) {
+					t.Errorf("Divide(%d, %d) = %v, %v, want %v, %v", row.a, row.b, reply, err, row.want, row.err)
+				}
+				got, err := stub.Divide(t.Context(), row.a, row.b)
+				if got != row.want || !errors.Is(err, row.err) {
+					t.Errorf("stub: Divide(%d, %d) = %v, %v, want %v, %v", row.a, row.b, got, err, row.want, row.err)
+				}
+			}
+			for method, want := range map[string]string{
+				"MathService.Modulo": "rpc: can't find method MathService.Modulo",
+				"Math.Multiply":      "rpc: can't find service Math.Multiply",
+				"Multiply":           "rpc: service/method request ill-formed: Multiply",
+			} {
+				err := client.Call(method, &shared.Args{A: 1, B: 1}, new(int))
+				if err != rpc.ServerError(want) {
+					t.Errorf("Call(%q) = %v, want %s", method, err, want)
+				}
+			}
+		})
+	}
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
