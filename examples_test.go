@@ -644,22 +644,24 @@ func TestClientsHangOnNobody(t *testing.T) {
 }
 
 // transports are the ways in which this repository connects a client with a server.
-var transports = map[string]func(t *testing.T, server *rpc.Server) *rpc.Client{
-	"gob over TCP": func(t *testing.T, server *rpc.Server) *rpc.Client {
-		l := drained(t)
-		go server.Accept(l)
-		return dialed(t)(rpc.Dial("tcp", l.Addr().String()))
+var transports = map[string]struct {
+	serve func(net.Listener, *rpc.Server) // until the listener is closed
+	dial  func(network, addr string) (*rpc.Client, error)
+}{
+	"gob over TCP": {
+		func(l net.Listener, server *rpc.Server) { server.Accept(l) },
+		rpc.Dial,
 	},
-	"gob over HTTP": func(t *testing.T, server *rpc.Server) *rpc.Client {
-		l := drained(t)
-		mux := http.NewServeMux()
-		mux.Handle(rpc.DefaultRPCPath, server)
-		go http.Serve(l, mux)
-		return dialed(t)(rpc.DialHTTP("tcp", l.Addr().String()))
+	"gob over HTTP": {
+		func(l net.Listener, server *rpc.Server) {
+			mux := http.NewServeMux()
+			mux.Handle(rpc.DefaultRPCPath, server)
+			http.Serve(l, mux)
+		},
+		rpc.DialHTTP,
 	},
-	"JSON over TCP": func(t *testing.T, server *rpc.Server) *rpc.Client {
-		l := drained(t)
-		go func() {
+	"JSON over TCP": {
+		func(l net.Listener, server *rpc.Server) {
 			for {
 				conn, err := l.Accept()
 				if err != nil {
@@ -667,19 +669,21 @@ var transports = map[string]func(t *testing.T, server *rpc.Server) *rpc.Client{
 				}
 				go server.ServeCodec(jsonrpc.NewServerCodec(conn))
 			}
-		}()
-		return dialed(t)(jsonrpc.Dial("tcp", l.Addr().String()))
+		},
+		jsonrpc.Dial,
 	},
-	"gob over a pipe": func(t *testing.T, server *rpc.Server) *rpc.Client {
-		ours, theirs := net.Pipe()
-		go server.ServeConn(theirs)
-		return dialed(t)(rpc.NewClient(ours), nil)
-	},
-	"JSON over a pipe": func(t *testing.T, server *rpc.Server) *rpc.Client {
-		ours, theirs := net.Pipe()
-		go server.ServeCodec(jsonrpc.NewServerCodec(theirs))
-		return dialed(t)(jsonrpc.NewClient(ours), nil)
-	},
+}
+
+// serve serves MathService over a transport until the test ends.
+func serve(t *testing.T, transport string) (addr string) {
+	t.Helper()
+	server := rpc.NewServer()
+	if err := server.Register(new(shared.MathService)); err != nil {
+		t.Fatal(err)
+	}
+	l := drained(t)
+	go transports[transport].serve(l, server)
+	return l.Addr().String()
 }
 
 // drained returns a listener that drains, and must have drained, when the test ends.
@@ -741,14 +745,10 @@ func TestTransports(t *testing.T) {
 		{0, 0, shared.Quotient{}, shared.ErrDivideByZero},
 		{math.MinInt, -1, shared.Quotient{}, shared.ErrOverflow},
 	}
-	for name, connect := range transports {
+	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := rpc.NewServer()
-			if err := server.Register(new(shared.MathService)); err != nil {
-				t.Fatal(err)
-			}
-			client := connect(t, server)
+			client := dialed(t)(transport.dial("tcp", serve(t, name)))
 			stub := shared.NewMathServiceClient(client)
 			for _, row := range products {
 				// The same call three times: Call, Go and the stub.
@@ -796,4 +796,269 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// The tutorial has all its servers on port 1234. A client that meets the wrong one,
+// or a server that says nothing, gets an odd error or waits for ever.
+func TestWhoHangsOnWhom(t *testing.T) {
+	t.Parallel()
+	const hangs = "hangs"
+	for server, row := range map[string]map[string]string{ // client → what it sees
+		"gob over TCP": {
+			"gob over TCP": "", "gob over HTTP": hangs,
+			"JSON over TCP": hangs, // gob reads the { as a length of 123
+		},
+		"gob over HTTP": {
+			"gob over TCP": hangs, "gob over HTTP": "",
+			"JSON over TCP": "invalid character 'H' looking for beginning of value",
+		},
+		"JSON over TCP": {
+			"gob over TCP": "unexpected EOF", "gob over HTTP": "dial-http tcp ADDR: unexpected EOF",
+			"JSON over TCP": "",
+		},
+		"mute": {"gob over TCP": hangs, "gob over HTTP": hangs, "JSON over TCP": hangs},
+	} {
+		for client, want := range row {
+			t.Run(client+" client, "+server+" server", func(t *testing.T) {
+				t.Parallel()
+				var addr string
+				if server == "mute" {
+					addr = listen(t).Addr().String()
+				} else {
+					addr = serve(t, server)
+				}
+				outcome := make(chan string, 1)
+				go func() {
+					client, err := transports[client].dial("tcp", addr)
+					if err == nil {
+						err = client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
+						client.Close()
+					}
+					outcome <- anyAddr.ReplaceAllString(text(err), "ADDR")
+				}()
+				limit := patience
+				if want == hangs {
+					limit = 200 * time.Millisecond
+				}
+				var got string
+				select {
+				case got = <-outcome:
+				case <-time.After(limit):
+					got = hangs
+				}
+				if got != want {
+					t.Errorf("%q, want %q", got, want)
+				}
+			})
+		}
+	}
+}
+
+// fence is a fenced block of a README.
+type fence struct {
+	language, text string
+	line           int
+	source         string // the last .go file that the text above links to
+}
+
+var goLink = regexp.MustCompile(`\]\(([\w./]+\.go)\)`)
+
+// fences returns the fenced blocks of a README, and its text without them.
+func fences(t *testing.T, name string) (blocks []fence, prose string) {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open *fence
+	source := ""
+	for i, line := range strings.SplitAfter(string(data), "\n") {
+		switch {
+		case open != nil && line == "```\n":
+			blocks = append(blocks, *open)
+			open = nil
+		case open != nil:
+			open.text += line
+		case strings.HasPrefix(line, "```"):
+			open = &fence{language: strings.TrimSpace(line[3:]), line: i + 1, source: source}
+		default:
+			prose += line
+			for _, link := range goLink.FindAllStringSubmatch(line, -1) {
+				source = link[1]
+			}
+		}
+	}
+	return blocks, prose
+}
+
+var readmes = []string{"README.md", "README.zh-CN.md"}
+
+// Every go block stands, to the letter, in the file that the text above it links to.
+func TestReadmeQuotesTheCode(t *testing.T) {
+	t.Parallel()
+	for _, name := range readmes {
+		blocks, _ := fences(t, name)
+		for _, block := range blocks {
+			if block.language != "go" {
+				continue
+			}
+			code, err := os.ReadFile(block.source)
+			if err != nil || !strings.Contains(string(code), block.text) {
+				t.Errorf("%s:%d: not in %s (%v):\n%s", name, block.line, block.source, err, block.text)
+			}
+		}
+	}
+}
+
+var (
+	testName = regexp.MustCompile(`\b(?:Test|Example|Benchmark)[A-Z_]\w*`)
+	link     = regexp.MustCompile(`\]\(([^)]*)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// Every test that a README, or a comment in the code, names exists; every link of a
+// README leads somewhere.
+func TestReadmeNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	declared := map[string]bool{}
+	named := map[string]string{} // test → a file that names it
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".go" && filepath.Ext(path) != ".md" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, name := range testName.FindAllString(string(text), -1) {
+			named[name] = path
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			for _, match := range regexp.MustCompile(`(?m)^func (\w+)\(`).FindAllStringSubmatch(string(text), -1) {
+				declared[match[1]] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range named {
+		if !declared[name] && name != "TestMain" {
+			t.Errorf("%s names %s, which does not exist", path, name)
+		}
+	}
+
+	for _, name := range readmes {
+		_, prose := fences(t, name)
+		anchors := map[string]bool{}
+		for _, match := range heading.FindAllStringSubmatch(prose, -1) {
+			anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+			anchors["#"+strings.ReplaceAll(anchor, " ", "-")] = true
+		}
+		for _, match := range link.FindAllStringSubmatch(prose, -1) {
+			target := match[1]
+			if strings.HasPrefix(target, "#") {
+				if !anchors[target] {
+					t.Errorf("%s: no heading %s", name, target)
+				}
+			} else if !strings.HasPrefix(target, "https://") {
+				if _, err := os.Stat(target); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+var (
+	anyAddr = regexp.MustCompile(`(localhost|127\.0\.0\.1):\d+`)
+	anyTime = regexp.MustCompile(`\b\d+(\.\d+)?(ms|µs|s)\b`)
+)
+
+// aside puts aside what differs from run to run: ports, times, and the order of the
+// words in a line that is about their order.
+func aside(output string) string {
+	output = anyTime.ReplaceAllString(anyAddr.ReplaceAllString(output, "ADDR"), "TIME")
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "the replies came in this order:") {
+			words := strings.Fields(line)
+			slices.Sort(words)
+			lines[i] = strings.Join(words, " ")
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// shell runs the commands of a README: servers in the background on free ports, and
+// the rest with those ports in place of the default ones.
+type shell struct {
+	servers []*server         // that run, in the order in which they were started
+	addrs   map[string]string // default address → the one in use
+}
+
+func (sh *shell) run(t *testing.T, line string) (output string, err error) {
+	t.Helper()
+	if line == "^C" {
+		s := sh.servers[len(sh.servers)-1]
+		sh.servers = sh.servers[:len(sh.servers)-1]
+		s.cmd.Process.Signal(os.Interrupt)
+		for line := range s.lines {
+			output += line + "\n"
+		}
+		return output, s.cmd.Wait()
+	}
+	words := strings.Fields(line)
+	if folder, ok := strings.CutPrefix(words[min(2, len(words)-1)], "./"); ok && sh.addrs[programs[folder]] == "" && strings.HasSuffix(folder, "/server") {
+		s := start(t, folder, words[3:]...)
+		sh.servers = append(sh.servers, s)
+		sh.addrs[programs[folder]] = s.addr
+		return folder + ": listening on " + s.addr, nil
+	}
+	if words[0] == "make" {
+		line += " ADDR=127.0.0.1:0"
+	}
+	for program, addr := range programs {
+		if folder, _ := filepath.Split(program); strings.Contains(line, folder) && !strings.Contains(line, "-addr") {
+			line += " -addr " + addr
+		}
+	}
+	for program, addr := range programs {
+		line = strings.ReplaceAll(line, "go run ./"+program, binary(program))
+		if used := sh.addrs[addr]; used != "" {
+			line = strings.ReplaceAll(line, addr, used)
+		}
+	}
+	combined, err := command(t, "sh", "-c", line).CombinedOutput()
+	return string(combined), err
+}
+
+// Every command of the README's console blocks runs and prints what stands below it.
+// A server goes on running until a line ^C.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	ci, err := os.ReadFile(".ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh := &shell{addrs: map[string]string{}}
+	blocks, _ := fences(t, "README.md")
+	for _, block := range blocks {
+		if block.language != "console" {
+			continue
+		}
+		// A command, then what it prints; `^C` has no prompt.
+		steps := strings.Split(strings.Replace(block.text, "^C\n", "$ ^C\n", 1), "$ ")
+		for _, step := range steps[1:] {
+			line, want, _ := strings.Cut(step, "\n")
+			if line == "go test ./..." { // would run this test again
+				if !strings.Contains(string(ci), "\n"+line+"\n") {
+					t.Errorf("README.md:%d: .ci/run does not run %s", block.line, line)
+				}
+				continue
+			}
+			got, err := sh.run(t, line)
+			if want == "" && err != nil || want != "" && aside(got) != aside(want) {
+				t.Errorf("README.md:%d: %s: %v, printed\n%s\nwant\n%s", block.line, line, err, got, want)
+			}
+		}
+	}
 }

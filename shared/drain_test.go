@@ -335,6 +335,27 @@ func TestDrainCannotBeUndone(t *testing.T) {
 	})
 }
 
+// A connection that arrives together with the end is closed, and one that is gone is
+// not remembered.
+func TestDrainRemembersOpenConnectionsOnly(t *testing.T) {
+	t.Parallel()
+	ours, theirs, l := pipe(context.Background(), asIs)
+	ours.Close()
+	theirs.Close()
+	if len(l.conns) != 0 {
+		t.Errorf("%d connections are remembered, want none", len(l.conns))
+	}
+	ours, theirs = net.Pipe()
+	l.Listener.(fakeListener) <- theirs
+	l.Close()
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close: %v, want net.ErrClosed", err)
+	}
+	if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the connection that came too late is open: %v", err)
+	}
+}
+
 // halfCloser adds to a pipe what a TCP connection can do.
 type halfCloser struct {
 	net.Conn
