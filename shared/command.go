@@ -11,12 +11,14 @@ import (
 
 // ParseFlags begins each program of this repository: it parses the flags, and
 // prefixes what goes to stderr with name, the program's folder. With -h it prints
-// what the program does and its flags. Arguments besides flags end it with exit 2.
-func ParseFlags(name, does string) {
+// about, a sentence, and the flags. Arguments besides flags end it with exit 2.
+func ParseFlags(name, about string) {
 	log.SetFlags(0)
 	log.SetPrefix(name + ": ")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "%s %s.\n\nUsage: go run ./%s [flags]\n", name, does, name)
+		fmt.Fprintf(flag.CommandLine.Output(), "%s\n\nUsage: go run ./%s", about, name)
+		flag.VisitAll(func(f *flag.Flag) { fmt.Fprintf(flag.CommandLine.Output(), " [-%s %s]", f.Name, f.DefValue) })
+		fmt.Fprintln(flag.CommandLine.Output())
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -1,5 +1,6 @@
-// Client calls MathService asynchronously (end of tutorial §4.2), and shows what
-// that is worth: the same calls one after another, then all in flight at once.
+// Client calls MathService asynchronously (tutorial §4.2, at its end).
+//
+// Usage: go run ./async/client [-a 5] [-addr localhost:1237] [-b 6] [-n 10] [-timeout 5s]
 package main
 
 import (
@@ -23,7 +24,7 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("async/client", "calls MathService asynchronously (end of tutorial §4.2)")
+	shared.ParseFlags("async/client", "Client calls MathService asynchronously (tutorial §4.2, at its end).")
 	if *n < 1 || *n > 100000 {
 		log.Printf("-n %d is not from 1 to 100000", *n)
 		flag.Usage()

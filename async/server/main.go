@@ -1,5 +1,6 @@
-// Server publishes MathService over TCP like tcp/server, but takes its time over
-// each call, so that asynchrony can be seen (end of tutorial §4.2).
+// Server publishes a MathService that takes its time (tutorial §4.2, at its end).
+//
+// Usage: go run ./async/server [-addr localhost:1237] [-delay 100ms]
 package main
 
 import (
@@ -40,7 +41,7 @@ func (t *MathService) Divide(args *shared.Args, reply *shared.Quotient) error {
 }
 
 func main() {
-	shared.ParseFlags("async/server", "publishes a slow MathService over TCP (end of tutorial §4.2)")
+	shared.ParseFlags("async/server", "Server publishes a MathService that takes its time (tutorial §4.2, at its end).")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
 	// 1. Register: the slow service.

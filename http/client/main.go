@@ -1,4 +1,6 @@
-// Client calls MathService over HTTP, through its stub (tutorial §4.3).
+// Client calls MathService over HTTP (tutorial §4.3).
+//
+// Usage: go run ./http/client [-a 10] [-addr localhost:1235] [-b 20] [-timeout 5s]
 package main
 
 import (
@@ -20,7 +22,7 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("http/client", "calls MathService over HTTP (tutorial §4.3)")
+	shared.ParseFlags("http/client", "Client calls MathService over HTTP (tutorial §4.3).")
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 

@@ -1,4 +1,6 @@
 // Server publishes MathService over HTTP (tutorial §4.3).
+//
+// Usage: go run ./http/server [-addr localhost:1235]
 package main
 
 import (
@@ -19,7 +21,7 @@ import (
 var addr = flag.String("addr", "localhost:1235", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("http/server", "publishes MathService over HTTP (tutorial §4.3)")
+	shared.ParseFlags("http/server", "Server publishes MathService over HTTP (tutorial §4.3).")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
 	// 1. Register: the same service as over TCP.

@@ -1,4 +1,6 @@
 // Client calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4).
+//
+// Usage: go run ./jsonrpc/client [-a 10] [-addr localhost:1236] [-b 20] [-timeout 5s]
 package main
 
 import (
@@ -20,7 +22,7 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("jsonrpc/client", "calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4)")
+	shared.ParseFlags("jsonrpc/client", "Client calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4).")
 	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
 	defer cancel()
 

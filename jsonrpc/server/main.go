@@ -1,4 +1,6 @@
 // Server publishes MathService over TCP, encoded as JSON-RPC (tutorial §4.4).
+//
+// Usage: go run ./jsonrpc/server [-addr localhost:1236]
 package main
 
 import (
@@ -18,7 +20,7 @@ import (
 var addr = flag.String("addr", "localhost:1236", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("jsonrpc/server", "publishes MathService over TCP, encoded as JSON-RPC (tutorial §4.4)")
+	shared.ParseFlags("jsonrpc/server", "Server publishes MathService over TCP, encoded as JSON-RPC (tutorial §4.4).")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
 	// 1. Register: the same service as over TCP.

@@ -1,4 +1,6 @@
 // Client calls MathService over TCP, encoded with gob (tutorial §4.2).
+//
+// Usage: go run ./tcp/client [-a 10] [-addr localhost:1234] [-b 20] [-timeout 5s]
 package main
 
 import (
@@ -19,7 +21,7 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("tcp/client", "calls MathService over TCP, encoded with gob (tutorial §4.2)")
+	shared.ParseFlags("tcp/client", "Client calls MathService over TCP, encoded with gob (tutorial §4.2).")
 
 	// Neither Dial nor Call ends if the server says nothing (TestWhoHangsOnWhom).
 	time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })

@@ -1,4 +1,6 @@
 // Server publishes MathService over TCP, encoded with gob (tutorial §4.2).
+//
+// Usage: go run ./tcp/server [-addr localhost:1234]
 package main
 
 import (
@@ -17,7 +19,7 @@ import (
 var addr = flag.String("addr", "localhost:1234", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("tcp/server", "publishes MathService over TCP, encoded with gob (tutorial §4.2)")
+	shared.ParseFlags("tcp/server", "Server publishes MathService over TCP, encoded with gob (tutorial §4.2).")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
 	// 1. Register: the names of the type and of its methods become
