@@ -1074,3 +1074,54 @@ func TestReadmeCommands(t *testing.T) {
 		}
 	}
 }
+
+var (
+	inlineCode = regexp.MustCompile("`[^`\n]+`")
+	figure     = regexp.MustCompile(`\d+(?:\.\d+)*`)
+)
+
+// outline returns what a README must have in common with its translation, a line for
+// each heading and block, and for each section its links, code, tests and figures.
+func outline(t *testing.T, name string) []string {
+	t.Helper()
+	blocks, prose := fences(t, name)
+	var lines []string
+	for i, section := range regexp.MustCompile(`(?m)^#`).Split(prose, -1) {
+		level := len(section) - len(strings.TrimLeft(section, "#"))
+		var common []string
+		for _, match := range link.FindAllStringSubmatch(section, -1) {
+			if !strings.HasPrefix(match[1], "#") && !slices.Contains(readmes, match[1]) {
+				common = append(common, match[1])
+			}
+		}
+		for _, pattern := range []*regexp.Regexp{inlineCode, testName, figure} {
+			common = append(common, pattern.FindAllString(section, -1)...)
+		}
+		slices.Sort(common)
+		rows := strings.Count(section, "\n|")
+		lines = append(lines, fmt.Sprintf("section %d, level %d, %d table rows: %q", i, level, rows, common))
+	}
+	for _, block := range blocks {
+		lines = append(lines, block.language+" block:\n"+block.text)
+	}
+	return lines
+}
+
+// The Chinese README is the English one: the same sections with the same blocks, links,
+// code, tests and figures.
+func TestReadmesAgree(t *testing.T) {
+	t.Parallel()
+	english, chinese := outline(t, "README.md"), outline(t, "README.zh-CN.md")
+	for i := range max(len(english), len(chinese)) {
+		var en, zh string
+		if i < len(english) {
+			en = english[i]
+		}
+		if i < len(chinese) {
+			zh = chinese[i]
+		}
+		if en != zh {
+			t.Errorf("README.md has\n%s\nREADME.zh-CN.md has\n%s", en, zh)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func recovered(err *error) {
 
 // How do I keep a panicking method from ending the server?
 // Each method begins with a deferred recovered: net/rpc itself recovers nothing
-// (TestPanicEndsTheServersProcess).
+// (TestAPanickingMethodEndsTheServer, in tcp).
 func Example_panic() {
 	server := rpc.NewServer()
 	if err := server.Register(Words{"zero", "one"}); err != nil {

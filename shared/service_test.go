@@ -1,7 +1,6 @@
 package shared
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -47,7 +45,6 @@ func startProcess(t *testing.T) (*rpc.Client, *exec.Cmd) {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, exe, "-test.run=^$") // runs no test, whatever TestMain does
 	cmd.Env = append(os.Environ(), serveStdio+"=1")
-	cmd.Stderr = new(bytes.Buffer)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -80,9 +77,6 @@ func (Process) Look(args *Args, reply *Seen) error {
 	return nil
 }
 
-// Panic panics.
-func (Process) Panic(args *Args, reply *Seen) error { panic("for the test") }
-
 // The tutorial says that the called function runs in the sender's memory (§1, C1).
 // It runs in the server's process, on a copy of the arguments.
 func TestMethodRunsInTheServersProcess(t *testing.T) {
@@ -102,20 +96,6 @@ func TestMethodRunsInTheServersProcess(t *testing.T) {
 	client.Close()
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the server after its client's Close: %v, want exit code 0", err)
-	}
-}
-
-// The tutorial does not say it: a method that panics ends the whole server, with
-// every other call and connection, for net/rpc recovers nothing. Example_panic does.
-func TestPanicEndsTheServersProcess(t *testing.T) {
-	t.Parallel()
-	client, cmd := startProcess(t)
-	if err := client.Call("Process.Panic", &Args{}, new(Seen)); err != io.ErrUnexpectedEOF {
-		t.Errorf("Panic: %v, want io.ErrUnexpectedEOF", err)
-	}
-	cmd.Wait()
-	if code, stderr := cmd.ProcessState.ExitCode(), fmt.Sprint(cmd.Stderr); code != 2 || !strings.Contains(stderr, "panic: for the test") {
-		t.Errorf("the server ended with exit code %d, want 2, and said %q, want its panic", code, stderr)
 	}
 }
 
