@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"go/parser"
 	"go/token"
@@ -21,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,12 +56,17 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(binDir)
+		flag.Set("test.parallel", "8") // most of these tests wait for processes
 		return m.Run()
 	}())
 }
 
 func binary(program string) string {
-	return filepath.Join(binDir, strings.ReplaceAll(program, "/", "-")+".exe")
+	path := filepath.Join(binDir, program)
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	return path
 }
 
 // build builds all programs.
@@ -75,18 +82,12 @@ var build = sync.OnceValue(func() error {
 		}
 		return err
 	})
-	results := make(chan error, len(programs))
-	for program := range programs {
-		go func() {
-			out, err := exec.Command("go", "build", "-o", binary(program), "./"+program).CombinedOutput()
-			if err != nil {
-				err = fmt.Errorf("%s: %w\n%s", program, err, out)
-			}
-			results <- err
-		}()
-	}
-	for range programs {
-		err = errors.Join(err, <-results)
+	for _, folder := range []string{"tcp", "http", "jsonrpc", "async"} {
+		dir := filepath.Join(binDir, folder) + string(filepath.Separator)
+		out, buildErr := exec.Command("go", "build", "-o", dir, "./"+folder+"/server", "./"+folder+"/client").CombinedOutput()
+		if buildErr != nil {
+			err = errors.Join(err, fmt.Errorf("%w\n%s", buildErr, out))
+		}
 	}
 	return err
 })
@@ -866,6 +867,37 @@ func TestWhoHangsOnWhom(t *testing.T) {
 	}
 }
 
+// make demo runs the four pairs and prints what each side prints.
+func TestMakeDemo(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("make"); err != nil && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	const pair = `$ go run ./NAME/server
+NAME/server: listening on ADDR
+$ go run ./NAME/client
+OUTPUT
+NAME/server: LISTENERdraining the calls in flight: use of closed network connection
+`
+	const listing = "MathService.Multiply(10, 20) = 200\nMathService.Divide(10, 20) = 0 remainder 10"
+	var want string
+	for _, row := range []struct{ name, output, listener string }{
+		{"tcp", listing, "rpc.Serve: accept:"},
+		{"http", listing, ""},
+		{"jsonrpc", listing, ""},
+		{"async", `MathService.Multiply(5, 6) = 30
+10 calls one after another: TIME
+10 calls in flight at once: TIME
+the replies came in this order: 1*1=1 2*2=4 3*3=9 4*4=16 5*5=25 6*6=36 7*7=49 8*8=64 9*9=81 10*10=100`, "rpc.Serve: accept:"},
+	} {
+		want += strings.NewReplacer("NAME", row.name, "OUTPUT", row.output, "LISTENER", row.listener).Replace(pair)
+	}
+	output, err := command(t, "make", "demo", "ADDR=127.0.0.1:0").CombinedOutput()
+	if err != nil || aside(string(output)) != aside(want) {
+		t.Errorf("make demo: %v, printed\n%s\nwant\n%s", err, output, want)
+	}
+}
+
 // fence is a fenced block of a README.
 type fence struct {
 	language, text string
@@ -1025,9 +1057,6 @@ func (sh *shell) run(t *testing.T, line string) (output string, err error) {
 		sh.addrs[programs[folder]] = s.addr
 		return folder + ": listening on " + s.addr, nil
 	}
-	if words[0] == "make" {
-		line += " ADDR=127.0.0.1:0"
-	}
 	for program, addr := range programs {
 		if folder, _ := filepath.Split(program); strings.Contains(line, folder) && !strings.Contains(line, "-addr") {
 			line += " -addr " + addr
@@ -1061,7 +1090,10 @@ func TestReadmeCommands(t *testing.T) {
 		steps := strings.Split(strings.Replace(block.text, "^C\n", "$ ^C\n", 1), "$ ")
 		for _, step := range steps[1:] {
 			line, want, _ := strings.Cut(step, "\n")
-			if line == "go test ./..." { // would run this test again
+			switch line {
+			case "make demo":
+				continue // TestMakeDemo
+			case "go test ./...": // would run this test again
 				if !strings.Contains(string(ci), "\n"+line+"\n") {
 					t.Errorf("README.md:%d: .ci/run does not run %s", block.line, line)
 				}
