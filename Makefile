@@ -11,12 +11,16 @@ tcp http jsonrpc async: ## run one pair: start the server, run the client, stop 
 test: ## run the tests
 	go test ./...
 
+bench: ## what a call costs, in ratios (half a minute)
+	go test -run '^$$' -bench 'Ratios|Scale' -benchtime 1x ./shared
+
 check: ## what CI checks: format, vet for three systems, tests in any order under the race detector
 	! gofmt -d . | grep .
 	go vet ./...
 	GOOS=windows go vet ./...
 	GOOS=darwin go vet ./...
 	go test -race -shuffle=on ./...
+	go test -run '^$$' -bench 'Call|Payload|Additions' -benchtime 1x ./shared
 
-.PHONY: help demo tcp http jsonrpc async test check
+.PHONY: help demo tcp http jsonrpc async test bench check
 .NOTPARALLEL:

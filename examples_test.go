@@ -990,8 +990,17 @@ func TestReadmeNamesWhatExists(t *testing.T) {
 		}
 	}
 
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range readmes {
 		_, prose := fences(t, name)
+		for _, match := range regexp.MustCompile("`make (\\w+)`").FindAllStringSubmatch(prose, -1) {
+			if !regexp.MustCompile(`(?m)^[\w ]*\b` + match[1] + `\b[\w ]*:`).Match(makefile) {
+				t.Errorf("%s: the Makefile has no target %s", name, match[1])
+			}
+		}
 		anchors := map[string]bool{}
 		for _, match := range heading.FindAllStringSubmatch(prose, -1) {
 			anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")

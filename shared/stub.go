@@ -48,10 +48,14 @@ func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, err
 func (s *MathServiceClient) call(ctx context.Context, method string, args *Args, reply any) error {
 	err := ctx.Err() // a context that has ended sends nothing
 	if err == nil {
-		// Go blocks while the peer does not read, so it gets a goroutine,
-		// which ends at the latest when the client is closed.
 		done := make(chan *rpc.Call, 1)
-		go s.client.Go(method, args, reply, done)
+		if ctx.Done() == nil { // ctx never ends
+			s.client.Go(method, args, reply, done)
+		} else {
+			// Go blocks while the peer does not read, so it gets a goroutine,
+			// which ends at the latest when the client is closed.
+			go s.client.Go(method, args, reply, done)
+		}
 		select {
 		case <-ctx.Done():
 			err = ctx.Err()
