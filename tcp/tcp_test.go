@@ -707,6 +707,9 @@ func TestAPanickingMethodEndsTheServer(t *testing.T) {
 	if err := client.Call("Faulty.Panic", 1, new(int)); err != io.ErrUnexpectedEOF {
 		t.Errorf("the call that panics: %v, want unexpected EOF", err)
 	}
+	if err := client.Call("Faulty.None", 1, new(int)); err != rpc.ErrShutdown {
+		t.Errorf("after the panic: %v, want rpc.ErrShutdown", err)
+	}
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stderr.String(), "panic: a fault in a method") {
 		t.Errorf("the server ended with exit status %d and %q, want 2 and its panic", code, stderr.String())

@@ -23,7 +23,7 @@ var (
 func main() {
 	shared.ParseFlags("tcp/client", "Client calls MathService over TCP, encoded with gob (tutorial §4.2).")
 
-	// Neither Dial nor Call ends if the server says nothing (TestWhoHangsOnWhom).
+	// Call has no time limit, and Dial only the system's (TestWhoHangsOnWhom).
 	time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
 
 	// 1. Dial: connect to the server.
