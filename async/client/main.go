@@ -27,7 +27,6 @@ func main() {
 	shared.ParseFlags("async/client", "Client calls MathService asynchronously (tutorial §4.2, at its end).")
 	if *n < 1 || *n > 100000 {
 		log.Printf("-n %d is not from 1 to 100000", *n)
-		flag.Usage()
 		os.Exit(2)
 	}
 	conn, err := net.DialTimeout("tcp", *addr, *timeout)
