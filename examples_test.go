@@ -35,7 +35,7 @@ import (
 )
 
 // patience bounds every wait for something that should take no time.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // programs maps each folder with a main.go to its default address.
 var programs = map[string]string{
@@ -96,25 +96,25 @@ var build = sync.OnceValue(func() error {
 // interpreter must be installed, or for anything else that is.
 func command(t *testing.T, program string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	t.Cleanup(cancel)
-	interpreter := map[string]string{".py": "python3", ".mjs": "node"}[filepath.Ext(program)]
 	if err := build(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := programs[program]; ok {
-		return exec.CommandContext(ctx, binary(program), args...)
-	}
-	if interpreter == "" {
-		return exec.CommandContext(ctx, program, args...)
-	}
-	if _, err := exec.LookPath(interpreter); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
+	if interpreter := map[string]string{".py": "python3", ".mjs": "node"}[filepath.Ext(program)]; interpreter != "" {
+		if _, err := exec.LookPath(interpreter); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skip("cannot run ", program, ": ", err)
 		}
-		t.Skip("cannot run ", program, ": ", err)
+		program, args = interpreter, append([]string{program}, args...)
+	} else if _, ok := programs[program]; ok {
+		program = binary(program)
 	}
-	return exec.CommandContext(ctx, interpreter, append([]string{program}, args...)...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second // for children that outlive it
+	return cmd
 }
 
 // run runs a program to its end.
