@@ -10,8 +10,13 @@ import sys
 import threading
 
 
+failing = threading.Lock()
+
+
 def fail(message):
-    # os._exit, because this is also called from the timer's thread.
+    # The timer's thread comes here as well: os._exit ends both, and the lock keeps
+    # the second from having its say.
+    failing.acquire()
     sys.stdout.flush()
     print(f"client.py: {message}", file=sys.stderr, flush=True)
     os._exit(1)
@@ -47,6 +52,12 @@ def call(method):
     return response["result"]
 
 
+def integer(value):
+    if type(value) is not int:
+        raise ValueError(f"{value!r} is not an integer")
+    return value
+
+
 parser = argparse.ArgumentParser(prog="client.py", description=__doc__, allow_abbrev=False)
 parser.add_argument("-addr", default="localhost:1236", help="address of the server")
 parser.add_argument("-a", type=int, default=10, help="first operand")
@@ -65,9 +76,9 @@ try:
     host, _, port = flags.addr.rpartition(":")
     connection = socket.create_connection((host.strip("[]"), port)).makefile("rwb")
     product = call("MathService.Multiply")
-    print(f"MathService.Multiply({flags.a}, {flags.b}) = {product:d}", flush=True)
+    print(f"MathService.Multiply({flags.a}, {flags.b}) = {integer(product)}", flush=True)
     quotient = call("MathService.Divide")
-    print(f"MathService.Divide({flags.a}, {flags.b}) = {quotient['Quo']:d} remainder {quotient['Rem']:d}")
+    print(f"MathService.Divide({flags.a}, {flags.b}) = {integer(quotient['Quo'])} remainder {integer(quotient['Rem'])}")
 except OSError as error:
     needs_server(error)
 except (ValueError, TypeError, LookupError, RecursionError) as error:
