@@ -344,6 +344,36 @@ func TestNodeRefusesWhatItWouldRound(t *testing.T) {
 	}
 }
 
+// What is not an answer of MathService, the scripts do not print as one.
+func TestScriptsRefuseOddAnswers(t *testing.T) {
+	t.Parallel()
+	l := listen(t)
+	answers := make(chan string, 1) // for the next connection
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			bufio.NewReader(conn).ReadString('\n')
+			io.WriteString(conn, <-answers+"\n")
+			conn.Close()
+		}
+	}()
+	for _, script := range []string{"client.py", "client.mjs"} {
+		for _, answer := range []string{
+			`{"id":2,"result":200,"error":null}`, `{"id":1,"result":true,"error":null}`, `{"id":1,"result":1.5,"error":null}`,
+			`{"id":1,"result":200,"error":{"code":-32601}}`, `null`,
+		} {
+			answers <- answer
+			stdout, stderr, code := run(t, "jsonrpc/client/"+script, "-addr", l.Addr().String())
+			if stdout != "" || !strings.HasPrefix(stderr, script+": ") || strings.Count(stderr, "\n") != 1 || code != 1 {
+				t.Errorf("%s, answered %s, printed %q, %q, exit %d; want one line on stderr, exit 1", script, answer, stdout, stderr, code)
+			}
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for program, addr := range programs {
