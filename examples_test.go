@@ -27,6 +27,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -363,7 +364,8 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 	for _, script := range []string{"client.py", "client.mjs"} {
 		for _, answer := range []string{
 			`{"id":2,"result":200,"error":null}`, `{"id":1,"result":true,"error":null}`, `{"id":1,"result":1.5,"error":null}`,
-			`{"id":1,"result":200,"error":{"code":-32601}}`, `null`,
+			`{"id":1,"result":200.00000000000000000001,"error":null}`, `{"id":1,"result":200,"error":{"code":-32601}}`, `null`,
+			strings.Repeat("x", 3<<20),
 		} {
 			answers <- answer
 			stdout, stderr, code := run(t, "jsonrpc/client/"+script, "-addr", l.Addr().String())
@@ -371,6 +373,65 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 				t.Errorf("%s, answered %s, printed %q, %q, exit %d; want one line on stderr, exit 1", script, answer, stdout, stderr, code)
 			}
 		}
+	}
+}
+
+// Miser is a MathService that answers the first calls, and then no more.
+type Miser struct {
+	left atomic.Int64
+	end  chan bool // closed at the end of the test
+}
+
+func (m *Miser) wait() {
+	if m.left.Add(-1) < 0 {
+		<-m.end
+	}
+}
+
+// Multiply answers if there are answers left.
+func (m *Miser) Multiply(args *shared.Args, reply *int) error {
+	m.wait()
+	return new(shared.MathService).Multiply(args, reply)
+}
+
+// Divide answers if there are answers left.
+func (m *Miser) Divide(args *shared.Args, reply *shared.Quotient) error {
+	m.wait()
+	return new(shared.MathService).Divide(args, reply)
+}
+
+// A client gives up every call, not only the first.
+func TestClientsGiveUpLaterCalls(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		client, transport string
+		answers           int64
+	}{
+		{"tcp/client", "gob over TCP", 1},
+		{"http/client", "gob over HTTP", 1},
+		{"jsonrpc/client", "JSON over TCP", 1},
+		{"jsonrpc/client/client.py", "JSON over TCP", 1},
+		{"jsonrpc/client/client.mjs", "JSON over TCP", 1},
+		{"async/client", "gob over TCP", 5},  // one after another
+		{"async/client", "gob over TCP", 15}, // in flight
+	} {
+		t.Run(fmt.Sprint(row.client, " after ", row.answers), func(t *testing.T) {
+			t.Parallel()
+			miser := &Miser{end: make(chan bool)}
+			defer close(miser.end)
+			miser.left.Store(row.answers)
+			server := rpc.NewServer()
+			if err := server.RegisterName("MathService", miser); err != nil {
+				t.Fatal(err)
+			}
+			l := listen(t)
+			go transports[row.transport].serve(l, server)
+			begin := time.Now()
+			stdout, stderr, code := run(t, row.client, "-addr", l.Addr().String(), "-timeout", "400ms")
+			if stdout == "" || strings.Count(stderr, "\n") != 1 || code != 1 || time.Since(begin) > patience/2 {
+				t.Errorf("printed %q, %q, exit %d after %v; want a result, one line on stderr, exit 1", stdout, stderr, code, time.Since(begin))
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"net"
 	"sync"
@@ -14,7 +13,7 @@ import (
 const (
 	retryMin  = 5 * time.Millisecond // pause after the first temporary Accept error
 	retryMax  = time.Second          // and the longest, both as in net/http
-	lingerMax = time.Second          // for the peer to hang up after Close
+	lingerMax = time.Second          // for a peer that is silent to hang up after Close
 	takeMax   = 5 * time.Second      // for the peer to take a reply while draining
 )
 
@@ -24,10 +23,11 @@ var errDraining = fmt.Errorf("draining the calls in flight: %w", net.ErrClosed)
 // flight, for which net/rpc has no means of its own. It begins to drain when its
 // context ends, when it is closed, or when Accept fails for good: it accepts and
 // reads nothing more, every request already read is answered, and then the server
-// closes the connection. rpc.Accept, http.Server and an accept loop all work on it.
+// closes the connection. rpc.Accept, http.Server and an accept loop all work on it;
+// but not HTTP/2, whose server forgets the calls in flight when it cannot read.
 //
-// It waits as long as a method runs; only a peer that does not take its reply
-// within 5 s is given up. Its methods may be called concurrently.
+// It waits as long as a method runs; only a peer that does not take a reply within
+// 5 s is given up. Its methods may be called concurrently.
 type DrainListener struct {
 	net.Listener
 	draining chan struct{} // closed when draining begins
@@ -167,17 +167,21 @@ func (c *drainConn) set(deadline func(time.Time) error, t time.Time) error {
 	return deadline(t)
 }
 
-// Close lets the peer hang up first, for up to a second. Closing a socket that holds
-// unread requests resets it, and a reset can destroy replies on their way.
+// Close lets the peer hang up first: until it has been silent for a second, and for
+// 5 s at most. Closing a socket that holds unread requests resets it, and a reset
+// can destroy replies on their way.
 func (c *drainConn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
 		c.mu.Lock()
 		c.final = true
-		c.Conn.SetReadDeadline(time.Now().Add(lingerMax))
 		c.mu.Unlock()
 		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-			io.Copy(io.Discard, c.Conn)
+			unread, end := make([]byte, 4096), time.Now().Add(takeMax)
+			for reading := error(nil); reading == nil && time.Now().Before(end); {
+				c.Conn.SetReadDeadline(time.Now().Add(lingerMax))
+				_, reading = c.Conn.Read(unread)
+			}
 		}
 		err = c.Conn.Close()
 		c.listener.forget(c)

@@ -272,6 +272,26 @@ func TestLastingAcceptErrorDrains(t *testing.T) {
 	})
 }
 
+func TestLingeringEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs, _ := pipe(t.Context(), func(conn net.Conn) net.Conn { return halfCloser{conn, make(chan bool)} })
+		var writing sync.WaitGroup
+		defer writing.Wait()
+		defer ours.Close()
+		writing.Go(func() {
+			for _, err := ours.Write([]byte("x")); err == nil; _, err = ours.Write([]byte("x")) {
+				time.Sleep(400 * time.Millisecond) // never silent for a second
+			}
+		})
+		begin := time.Now()
+		theirs.Close()
+		if took := time.Since(begin); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("Close took %v with a peer that sends without end, want 5s", took)
+		}
+	})
+}
+
 // pipe returns the two ends of a connection, the second as a DrainListener has it.
 func pipe(ctx context.Context, wrap func(net.Conn) net.Conn) (ours, theirs net.Conn, l *DrainListener) {
 	inner := make(fakeListener, 1)
@@ -368,7 +388,7 @@ func (c halfCloser) CloseWrite() error {
 }
 
 // Close ends the sending, reads what the peer still sends, and closes the socket
-// when the peer has hung up or a second has passed.
+// when the peer has hung up, or has been silent for a second, or after 5 s.
 func TestCloseLingers(t *testing.T) {
 	t.Parallel()
 	for _, hangsUp := range []bool{true, false} {
@@ -386,7 +406,7 @@ func TestCloseLingers(t *testing.T) {
 			if _, err := ours.Write([]byte("a late request")); err != nil {
 				t.Errorf("nobody reads what the peer still sends: %v", err)
 			}
-			want := time.Second
+			want := 1300 * time.Millisecond
 			if hangsUp {
 				ours.Close()
 				want = 300 * time.Millisecond

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/rpc"
 	"os"
+	"strings"
 	"time"
 
 	"example.com/netrpc/shared"
@@ -29,7 +30,7 @@ func main() {
 		log.Printf("-n %d is not from 1 to 100000", *n)
 		os.Exit(2)
 	}
-	conn, err := net.DialTimeout("tcp", *addr, *timeout)
+	conn, err := net.DialTimeout("tcp", *addr, max(*timeout, 1)) // 0 would be for ever
 	if err != nil {
 		fail(err)
 	}
@@ -61,14 +62,14 @@ func main() {
 		}
 	}()
 	// The replies come in any order: the *rpc.Call tells which one it is.
-	order := ""
+	var order strings.Builder
 	deadline := time.After(*timeout)
 	for range *n {
 		call := receive(done, deadline)
-		order += fmt.Sprintf(" %d*%d=%d", call.Args.(*shared.Args).A, call.Args.(*shared.Args).B, *call.Reply.(*int))
+		fmt.Fprintf(&order, " %d*%d=%d", call.Args.(*shared.Args).A, call.Args.(*shared.Args).B, *call.Reply.(*int))
 	}
 	fmt.Printf("%d calls in flight at once: %v\n", *n, time.Since(start).Round(time.Millisecond))
-	fmt.Printf("the replies came in this order:%s\n", order)
+	fmt.Printf("the replies came in this order:%s\n", order.String())
 }
 
 // receive waits for the next call that is finished. After the deadline nobody may

@@ -30,7 +30,9 @@ func main() {
 	// (TestDialHTTPSendsCONNECT). It knows no context and waits for ever.
 	stop := context.AfterFunc(ctx, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
 	client, err := rpc.DialHTTP("tcp", *addr)
-	stop()
+	if !stop() {
+		select {} // too late: ctx is about to end the program
+	}
 	if err != nil {
 		fail(err)
 	}

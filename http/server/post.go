@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"os"
 )
 
 // postHandler answers one JSON-RPC 1.0 call in each HTTP request, in the dialect of
@@ -15,8 +16,8 @@ import (
 // hopes for and CONNECT does not give. It may be called concurrently.
 //
 // The status is 200 if net/rpc has answered, be it with an error of the service; 400
-// if the body is not one request, 413 if it is over 1 MiB, and 500 if the reply is
-// nothing that JSON can hold. Each has a JSON body. A method that panics loses its
+// if the body is not one request, 408 if it does not arrive in time, 413 if it is over
+// 1 MiB, and 500 if the reply is nothing that JSON can hold. Each has a JSON body. A method that panics loses its
 // client the connection, not the server: it runs in the goroutine of the request,
 // where net/http recovers.
 type postHandler struct {
@@ -28,8 +29,11 @@ func (h postHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readRequest(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
 		status := http.StatusBadRequest
-		if errors.As(err, new(*http.MaxBytesError)) {
+		switch {
+		case errors.As(err, new(*http.MaxBytesError)):
 			status = http.StatusRequestEntityTooLarge
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			status, err = http.StatusRequestTimeout, errors.New("the body did not arrive in time")
 		}
 		refuse(w, status, err)
 		return

@@ -9,6 +9,8 @@ function fail(message, exitCode = 1) {
   process.exit(exitCode);
 }
 
+process.stdout.on("error", (error) => fail(error.message));
+
 function needsServer(message) {
   fail(`${message}; the server it needs: go run ./jsonrpc/server -addr ${flags.addr}`);
 }
@@ -50,6 +52,11 @@ const [, host, port] = flags.addr.match(/^\[?(.*?)\]?:(\d{1,5})$/) ?? [];
 if (!(port < 65536)) needsServer(`-addr ${flags.addr} is not host:port`);
 const socket = net.connect({ host, port });
 socket.on("error", (error) => needsServer(error.message || error.code));
+let unfinished = 0; // bytes since the last line feed, to which readline sets no limit
+socket.on("data", (data) => {
+  unfinished = data.includes("\n") ? 0 : unfinished + data.length;
+  if (unfinished > 2 ** 20) needsServer("not an answer of MathService: a line without an end");
+});
 const lines = readline.createInterface({ input: socket })[Symbol.asyncIterator]();
 
 // Send one request, wait for its response and return the result.
@@ -62,6 +69,7 @@ async function call(method) {
   const response = JSON.parse(line);
   if (response?.id !== 1) throw new Error("not a JSON-RPC response");
   if (response.error != null) fail(`${name}: ${typeof response.error === "string" ? response.error : line}`);
+  if (/\d[.eE]/.test(line)) throw new Error("not an integer"); // JSON.parse rounds it
   return response.result;
 }
 

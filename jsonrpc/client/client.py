@@ -41,7 +41,7 @@ def call(method):
     request = {"method": method, "params": [{"A": flags.a, "B": flags.b}], "id": 1}
     connection.write(json.dumps(request).encode() + b"\n")
     connection.flush()
-    line = connection.readline()
+    line = connection.readline(1 << 20)
     if not line:
         needs_server(f"{name}: the connection was closed without an answer")
     response = json.loads(line)
@@ -74,6 +74,8 @@ timer.start()
 
 try:
     host, _, port = flags.addr.rpartition(":")
+    if port.isdigit() and int(port) > 65535:
+        raise OSError(f"there is no port {port}")
     connection = socket.create_connection((host.strip("[]"), port)).makefile("rwb")
     product = call("MathService.Multiply")
     print(f"MathService.Multiply({flags.a}, {flags.b}) = {integer(product)}", flush=True)

@@ -29,7 +29,9 @@ func main() {
 	// 1. Dial: connect to the server. It knows no context.
 	stop := context.AfterFunc(ctx, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
 	client, err := jsonrpc.Dial("tcp", *addr)
-	stop()
+	if !stop() {
+		select {} // too late: ctx is about to end the program
+	}
 	if err != nil {
 		fail(err)
 	}

@@ -24,7 +24,7 @@ func main() {
 	shared.ParseFlags("tcp/client", "Client calls MathService over TCP, encoded with gob (tutorial §4.2).")
 
 	// Call has no time limit, and Dial only the system's (TestWhoHangsOnWhom).
-	time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
+	timer := time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
 
 	// 1. Dial: connect to the server.
 	client, err := rpc.Dial("tcp", *addr)
@@ -49,6 +49,9 @@ func main() {
 		fail(fmt.Errorf("MathService.Divide(%d, %d): %w", *a, *b, err))
 	}
 	fmt.Printf("MathService.Divide(%d, %d) = %d remainder %d\n", *a, *b, quotient.Quo, quotient.Rem)
+	if !timer.Stop() {
+		select {} // too late: the timer is about to end the program
+	}
 }
 
 func fail(err error) { log.Fatal(shared.NeedsServer(err, "tcp/server", *addr)) }
