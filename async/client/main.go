@@ -51,9 +51,9 @@ func main() {
 	}
 	fmt.Printf("%d calls one after another: %v\n", *n, time.Since(start).Round(time.Millisecond))
 
-	// 3. All in flight: one channel for all, with room for all, since a reply that
-	// finds it full is dropped (TestUndersizedDoneDropsReplies). Go waits for a slow
-	// reader, unlike the tutorial says (TestGoBlocks), so it has a goroutine here.
+	// 3. All in flight: one channel with room for all, since a call that finds it full
+	// is lost (TestUndersizedDoneDropsReplies). Go blocks while the server does not
+	// read, though the tutorial says it does not (TestGoBlocks): hence the goroutine.
 	start = time.Now()
 	done := make(chan *rpc.Call, *n)
 	go func() {
