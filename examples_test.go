@@ -730,7 +730,11 @@ func TestClientsHangOnNobody(t *testing.T) {
 				if message == noAnswer || message == deadline {
 					timeout = "200ms"
 				}
+				begin := time.Now()
 				stdout, stderr, code := run(t, client, "-addr", addr, "-timeout", timeout)
+				if took := time.Since(begin); took > 8*time.Second {
+					t.Errorf("took %v with -timeout %s", took, timeout)
+				}
 				needs := strings.TrimSuffix(client, "/client")
 				name := client
 				if script := filepath.Ext(client); script != "" {
