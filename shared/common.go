@@ -1,7 +1,6 @@
-// Package shared holds what the clients and the servers of this repository
-// have in common: the service and its types (tutorial §4.2), the client stub
-// that net/rpc does not generate (§2), and a listener that stops without
-// losing a call.
+// Package shared holds what the clients and the servers have in common: the service
+// and its types (tutorial §4.2), the client stub that net/rpc does not generate (§2),
+// and a listener that stops without losing a call.
 package shared
 
 import (
@@ -50,10 +49,10 @@ func (t *MathService) Multiply(args *Args, reply *int) error {
 // ErrDivideByZero if B is 0, and ErrOverflow for MinInt / -1, the one quotient
 // that an int cannot hold. It may be called concurrently.
 func (t *MathService) Divide(args *Args, reply *Quotient) error {
-	switch {
-	case args.B == 0:
+	if args.B == 0 {
 		return ErrDivideByZero
-	case args.A == math.MinInt && args.B == -1:
+	}
+	if args.A == math.MinInt && args.B == -1 {
 		return ErrOverflow
 	}
 	*reply = Quotient{Quo: args.A / args.B, Rem: args.A % args.B}

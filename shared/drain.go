@@ -3,188 +3,179 @@ package shared
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"log"
 	"net"
+	"os"
 	"sync"
 	"time"
 )
 
 const (
-	retryMin  = 5 * time.Millisecond // pause after the first temporary Accept error
-	retryMax  = time.Second          // and the longest, both as in net/http
-	lingerMax = time.Second          // for a peer that is silent to hang up after Close
-	takeMax   = 5 * time.Second      // for the peer to take a reply while draining
+	idleMax = time.Second            // for a peer that has taken everything to hang up
+	takeMax = 5 * time.Second        // for a peer to take something
+	lookMin = 250 * time.Millisecond // between two looks at what it has taken
 )
 
-var errDraining = fmt.Errorf("draining the calls in flight: %w", net.ErrClosed)
+// stopped is the error at the end of Accept. rpc.Accept logs it, so it says that all is well.
+type stopped struct{}
 
-// DrainListener is a net.Listener that stops without cutting off a call in
-// flight, for which net/rpc has no means of its own. It begins to drain when its
-// context ends, when it is closed, or when Accept fails for good: it accepts and
-// reads nothing more, every request already read is answered, and then the server
-// closes the connection. rpc.Accept, http.Server and an accept loop all work on it;
-// but not HTTP/2, whose server forgets the calls in flight when it cannot read.
+func (stopped) Error() string { return "stopped, with no call left in flight" }
+func (stopped) Unwrap() error { return net.ErrClosed }
+
+// DrainListener is a net.Listener that stops without cutting off a call in flight. When its
+// context ends or it is closed, every client seems, to the server, to have hung up its sending
+// side: net/rpc and net/http answer what they have read, and close. When the last connection
+// is gone Accept returns, and so do the serving loops and http.Server's Shutdown and Close.
 //
-// It waits as long as a method runs; only a peer that does not take a reply within
-// 5 s is given up. Its methods may be called concurrently.
+// It waits as long as a method runs, and 5 s for a peer that takes nothing. Linux tells what
+// is still to be taken: there an idle client delays the end by 1 s, elsewhere by up to 5 s.
+//
+// Draining ends the contexts of HTTP requests, so that http.TimeoutHandler says 503 of a call
+// that was executed; half a gob request is answered "unexpected EOF". HTTP/2 is not supported:
+// its server forgets the calls in flight. TLS belongs around this listener: a tls.Conn inside
+// fails with its first late Write. Without CloseWrite, closing may cost the last replies.
 type DrainListener struct {
 	net.Listener
-	draining chan struct{} // closed when draining begins
-	open     sync.WaitGroup
-
-	mu    sync.Mutex // guards conns, err and the beginning of draining
-	conns map[*drainConn]bool
-	err   error // for which Accept failed for good
+	ctx        context.Context // ends when draining begins
+	drain      context.CancelFunc
+	closeInner func() error
+	accepting  sync.Mutex
+	open       sync.WaitGroup
 }
 
 // NewDrainListener returns a listener around inner that drains when ctx ends.
 func NewDrainListener(ctx context.Context, inner net.Listener) *DrainListener {
-	l := &DrainListener{Listener: inner, draining: make(chan struct{}), conns: make(map[*drainConn]bool)}
-	context.AfterFunc(ctx, func() { l.Close() })
+	l := &DrainListener{Listener: inner, closeInner: sync.OnceValue(inner.Close)}
+	l.ctx, l.drain = context.WithCancel(ctx)
+	context.AfterFunc(l.ctx, func() { l.closeInner() })
 	return l
 }
 
-// Accept waits for the next connection. A temporary error, such as too many open
-// files, is logged and tried again after a pause that grows from 5 ms to 1 s;
-// rpc.Accept would return on it (TestAcceptGivesUpOnAnError). When draining has
-// begun, the error is net.ErrClosed.
+// Close begins to drain. It does not wait for the end of it, as Accept does.
+func (l *DrainListener) Close() error {
+	l.drain()
+	return l.closeInner()
+}
+
+// Accept returns the next connection and, in the end, an error that is net.ErrClosed. Any
+// other is logged, and tried again after 5 ms to 1 s (see TestAcceptGivesUpOnAnError).
 func (l *DrainListener) Accept() (net.Conn, error) {
-	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		conn, err := l.Listener.Accept()
-		if err == nil {
-			return l.remember(conn)
-		}
-		var temporary interface{ Temporary() bool }
-		if !errors.As(err, &temporary) || !temporary.Temporary() {
-			if l.drain(err) {
-				return nil, err
+		switch {
+		case err == nil && l.ctx.Err() == nil:
+			l.open.Add(1)
+			c := &drainConn{Conn: conn, listener: l, look: lookMin}
+			if outq(conn) < 0 { // not told, so one long look
+				c.look = takeMax
 			}
-			return nil, errDraining
+			c.forget = context.AfterFunc(l.ctx, c.wake)
+			return c, nil
+		case err == nil:
+			conn.Close() // it came together with the end
+		case errors.Is(err, net.ErrClosed):
+			l.Close()
+		default:
+			log.Printf("%v; trying again in %v", err, pause)
 		}
-		log.Printf("%v; trying again in %v", err, pause)
 		select {
 		case <-time.After(pause):
-		case <-l.draining:
-			return nil, errDraining
+		case <-l.ctx.Done():
+			l.open.Wait()
+			return nil, stopped{}
 		}
 	}
 }
 
-// Close begins to drain. It does not wait for the end of it, as Wait does.
-func (l *DrainListener) Close() error {
-	l.drain(nil)
-	return l.Listener.Close()
-}
-
-// Wait returns when draining has begun and the last connection is gone. Its error
-// is the one for which Accept failed for good, and nil if there was none.
-func (l *DrainListener) Wait() error {
-	<-l.draining
-	l.open.Wait()
-	return l.err
-}
-
-func (l *DrainListener) remember(inner net.Conn) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conns == nil {
-		inner.Close()
-		return nil, errDraining
-	}
-	c := &drainConn{Conn: inner, listener: l}
-	l.conns[c] = true
-	l.open.Add(1)
-	return c, nil
-}
-
-func (l *DrainListener) forget(c *drainConn) {
-	l.mu.Lock()
-	delete(l.conns, c)
-	l.mu.Unlock()
-	l.open.Done()
-}
-
-// drain begins to drain and reports whether that had not begun before.
-func (l *DrainListener) drain(cause error) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conns == nil {
-		return false
-	}
-	for c := range l.conns {
-		c.drain()
-	}
-	l.conns, l.err = nil, cause
-	close(l.draining)
-	return true
-}
-
-// drainConn is a connection that can be told to read nothing more.
 type drainConn struct {
 	net.Conn
 	listener *DrainListener
+	look     time.Duration // how long a Write waits before it looks at what was taken
+	forget   func() bool   // takes wake back
+	reading  sync.Mutex    // held by Read, and by linger
 	closing  sync.Once
-
-	mu    sync.Mutex
-	final bool // draining or closing: from now on its deadlines are its own
 }
 
-// drain ends the read loop of net/rpc or net/http with a timeout. Either then
-// answers what is in flight and closes the connection.
-func (c *drainConn) drain() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.final {
-		c.final = true
-		c.Conn.SetReadDeadline(time.Now())
-		c.Conn.SetWriteDeadline(time.Now().Add(takeMax)) // for a Write that is blocked already
+func (c *drainConn) draining() bool { return c.listener.ctx.Err() != nil }
+
+// wake ends a Read that waits, and makes a Write that waits look.
+func (c *drainConn) wake() {
+	c.SetReadDeadline(time.Now())
+	c.SetWriteDeadline(time.Now().Add(c.look))
+}
+
+func (c *drainConn) Read(p []byte) (n int, err error) {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	if !c.draining() {
+		n, err = c.Conn.Read(p)
 	}
-}
-
-// Write gives up on a peer that does not read, but only while draining.
-func (c *drainConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	if c.final {
-		c.Conn.SetWriteDeadline(time.Now().Add(takeMax))
+	if n == 0 && c.draining() {
+		err = io.EOF
 	}
-	c.mu.Unlock()
-	return c.Conn.Write(p)
+	return n, err
 }
 
-// SetDeadline and SetReadDeadline do nothing while draining, for net/http would
-// reset the deadline before each request and in Hijack, and read on.
-func (c *drainConn) SetDeadline(t time.Time) error { return c.set(c.Conn.SetDeadline, t) }
-
-func (c *drainConn) SetReadDeadline(t time.Time) error { return c.set(c.Conn.SetReadDeadline, t) }
-
-func (c *drainConn) set(deadline func(time.Time) error, t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.final {
-		return nil
+func (c *drainConn) Write(p []byte) (written int, err error) {
+	for taken, idle := 0, time.Duration(0); idle < takeMax; idle += c.look {
+		if c.draining() {
+			c.SetWriteDeadline(time.Now().Add(c.look))
+		}
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		if !c.draining() || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		if now := written - max(outq(c.Conn), 0); now != taken {
+			taken, idle = now, -c.look
+		}
 	}
-	return deadline(t)
+	c.Conn.Close() // or each reply to come would wait as long
+	return written, os.ErrDeadlineExceeded
 }
 
-// Close lets the peer hang up first: until it has been silent for a second, and for
-// 5 s at most. Closing a socket that holds unread requests resets it, and a reset
-// can destroy replies on their way.
+// CloseWrite is for net/http, too.
+func (c *drainConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 func (c *drainConn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
-		c.mu.Lock()
-		c.final = true
-		c.mu.Unlock()
-		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-			unread, end := make([]byte, 4096), time.Now().Add(takeMax)
-			for reading := error(nil); reading == nil && time.Now().Before(end); {
-				c.Conn.SetReadDeadline(time.Now().Add(lingerMax))
-				_, reading = c.Conn.Read(unread)
-			}
+		c.forget()
+		if c.draining() && c.CloseWrite() == nil {
+			c.linger()
 		}
 		err = c.Conn.Close()
-		c.listener.forget(c)
+		c.listener.open.Done()
 	})
 	return err
+}
+
+// linger waits until the peer has taken everything and hung up. It discards what still comes:
+// to close a socket with unread requests resets it, and that can destroy replies on their way.
+func (c *drainConn) linger() {
+	c.wake() // so that a Read returns; after it there is none
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	unread, left, heard := make([]byte, 4096), outq(c.Conn), false
+	for taken := time.Now(); time.Since(taken) < takeMax; {
+		c.SetReadDeadline(time.Now().Add(lookMin))
+		n, err := c.Conn.Read(unread)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if now := outq(c.Conn); now != left {
+			left, taken = now, time.Now()
+		}
+		if heard = heard || n > 0; left == 0 && !heard && time.Since(taken) >= idleMax {
+			return
+		}
+	}
 }

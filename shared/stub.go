@@ -8,9 +8,8 @@ import (
 )
 
 // MathServiceClient is the client stub of MathService: its methods look like
-// local functions and make the call (tutorial §2). The tutorial says that the
-// framework generates it; net/rpc generates nothing (TestNoStubIsGenerated), and
-// its package doc advises to write this wrapper by hand.
+// local functions and make the call (tutorial §2). Frameworks such as gRPC generate it;
+// net/rpc does not (TestTheCompilerChecksNoCall), and its package doc advises to write it.
 // It is safe for concurrent use, as the rpc.Client below it is.
 type MathServiceClient struct {
 	client *rpc.Client
@@ -48,14 +47,10 @@ func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, err
 func (s *MathServiceClient) call(ctx context.Context, method string, args *Args, reply any) error {
 	err := ctx.Err() // a context that has ended sends nothing
 	if err == nil {
+		// Go blocks while the peer does not read, so it gets a goroutine, which ends
+		// at the latest when the client is closed.
 		done := make(chan *rpc.Call, 1)
-		if ctx.Done() == nil { // ctx never ends
-			s.client.Go(method, args, reply, done)
-		} else {
-			// Go blocks while the peer does not read, so it gets a goroutine,
-			// which ends at the latest when the client is closed.
-			go s.client.Go(method, args, reply, done)
-		}
+		go s.client.Go(method, args, reply, done)
 		select {
 		case <-ctx.Done():
 			err = ctx.Err()

@@ -1,16 +1,12 @@
-// Client calls MathService asynchronously (tutorial §4.2, at its end).
-//
-// Usage: go run ./async/client [-a 5] [-addr localhost:1237] [-b 6] [-n 10] [-timeout 5s]
+// Client calls MathService asynchronously (tutorial §4.2, step 3, at its end).
 package main
 
 import (
 	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/rpc"
 	"os"
-	"strings"
 	"time"
 
 	"example.com/netrpc/shared"
@@ -20,72 +16,62 @@ var (
 	addr    = flag.String("addr", "localhost:1237", "`address` of the server")
 	a       = flag.Int("a", 5, "first operand")
 	b       = flag.Int("b", 6, "second operand")
-	n       = flag.Int("n", 10, "`number` of calls, from 1 to 100000")
-	timeout = flag.Duration("timeout", 5*time.Second, "give up a call after this `time`")
+	n       = flag.Int("n", 10, "`number` of calls in flight, from 1 to 100000")
+	timeout = flag.Duration("timeout", 5*time.Second, "give up after this `time`")
 )
 
 func main() {
-	shared.ParseFlags("async/client", "Client calls MathService asynchronously (tutorial §4.2, at its end).")
+	shared.ParseFlags("async/client", "Client calls MathService asynchronously (tutorial §4.2, step 3, at its end).")
 	if *n < 1 || *n > 100000 {
 		log.Printf("-n %d is not from 1 to 100000", *n)
 		os.Exit(2)
 	}
-	conn, err := net.DialTimeout("tcp", *addr, max(*timeout, 1)) // 0 would be for ever
+	defer shared.GiveUpAfter(*timeout)()
+	client, err := rpc.Dial("tcp", *addr)
 	if err != nil {
-		fail(err)
+		log.Fatal(shared.Explain(err))
 	}
-	client := rpc.NewClient(conn)
 	defer client.Close()
 
-	// 1. Go: send the request, do other work, then wait for the reply.
+	// 1. Go: send the request, do other things, then wait for the reply.
 	var asyncReply int
 	call := client.Go("MathService.Multiply", &shared.Args{A: *a, B: *b}, &asyncReply, nil)
-	receive(call.Done, time.After(*timeout))
+	fmt.Printf("meanwhile: %d + %d = %d\n", *a, *b, *a+*b)
+	replyCall := <-call.Done
+	check(replyCall)
 	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, asyncReply)
 
 	// 2. One after another: send a request when the last one has been answered.
-	start := time.Now()
-	for i := 1; i <= *n; i++ {
-		call := client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil)
-		receive(call.Done, time.After(*timeout))
+	start, few := time.Now(), min(*n, 10)
+	for i := 1; i <= few; i++ {
+		check(<-client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil).Done)
 	}
-	fmt.Printf("%d calls one after another: %v\n", *n, time.Since(start).Round(time.Millisecond))
+	fmt.Printf("%d calls one after another: %v\n", few, time.Since(start).Round(time.Millisecond))
 
-	// 3. All in flight: one channel with room for all, since a call that finds it full
-	// is lost (TestUndersizedDoneDropsReplies). Go blocks while the server does not
-	// read, though the tutorial says it does not (TestGoBlocks): hence the goroutine.
+	// 3. All in flight: each with a reply of its own, and one channel with room for
+	// all, since a call that finds it full is lost (TestUndersizedDoneDropsReplies).
 	start = time.Now()
 	done := make(chan *rpc.Call, *n)
-	go func() {
-		for i := 1; i <= *n; i++ {
-			client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), done)
+	for i := 1; i <= *n; i++ {
+		client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), done)
+	}
+	// They come in any order. The *rpc.Call tells which one it is.
+	order := ""
+	for i := range *n {
+		call := <-done
+		check(call)
+		if args := call.Args.(*shared.Args); i < few {
+			order += fmt.Sprintf(" %d*%d=%d", args.A, args.B, *call.Reply.(*int))
 		}
-	}()
-	// The replies come in any order: the *rpc.Call tells which one it is.
-	var order strings.Builder
-	deadline := time.After(*timeout)
-	for range *n {
-		call := receive(done, deadline)
-		fmt.Fprintf(&order, " %d*%d=%d", call.Args.(*shared.Args).A, call.Args.(*shared.Args).B, *call.Reply.(*int))
 	}
 	fmt.Printf("%d calls in flight at once: %v\n", *n, time.Since(start).Round(time.Millisecond))
-	fmt.Printf("the replies came in this order:%s\n", order.String())
+	fmt.Printf("the first %d replies:%s\n", few, order)
 }
 
-// receive waits for the next call that is finished. After the deadline nobody may
-// look at a reply, for a late answer is still written there.
-func receive(done <-chan *rpc.Call, deadline <-chan time.Time) *rpc.Call {
-	select {
-	case call := <-done:
-		if call.Error != nil {
-			args := call.Args.(*shared.Args)
-			fail(fmt.Errorf("MathService.Multiply(%d, %d): %w", args.A, args.B, call.Error))
-		}
-		return call
-	case <-deadline:
-		fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout))
-		return nil
+// check ends the program if the call has failed.
+func check(call *rpc.Call) {
+	if call.Error != nil {
+		args := call.Args.(*shared.Args)
+		log.Fatalf("%s(%d, %d): %v", call.ServiceMethod, args.A, args.B, shared.Explain(call.Error))
 	}
 }
-
-func fail(err error) { log.Fatal(shared.NeedsServer(err, "async/server", *addr)) }

@@ -1,17 +1,11 @@
-// Server publishes a MathService that takes its time (tutorial §4.2, at its end).
-//
-// Usage: go run ./async/server [-addr localhost:1237] [-delay 100ms]
+// Server publishes a MathService that takes its time (tutorial §4.2, step 3, at its end).
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 	"net"
 	"net/rpc"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"example.com/netrpc/shared"
@@ -24,9 +18,7 @@ var (
 
 // MathService is shared.MathService, slowed down. A name is registered without
 // its package, so clients find it under the same one.
-type MathService struct {
-	shared.MathService
-}
+type MathService struct{ shared.MathService }
 
 // Multiply is shared.MathService.Multiply after the delay.
 func (t *MathService) Multiply(args *shared.Args, reply *int) error {
@@ -41,8 +33,7 @@ func (t *MathService) Divide(args *shared.Args, reply *shared.Quotient) error {
 }
 
 func main() {
-	shared.ParseFlags("async/server", "Server publishes a MathService that takes its time (tutorial §4.2, at its end).")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	shared.ParseFlags("async/server", "Server publishes a MathService that takes its time (tutorial §4.2, step 3, at its end).")
 
 	// 1. Register: the slow service.
 	err := rpc.Register(new(MathService))
@@ -51,20 +42,13 @@ func main() {
 	}
 
 	// 2. Listen: on this machine only, for the service asks nobody who they are.
-	inner, err := net.Listen("tcp", *addr)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		log.Fatalf("%v; choose another address with -addr", err)
 	}
-	listener := shared.NewDrainListener(ctx, inner)
-	defer listener.Close()
+	listener = shared.DrainOnInterrupt(listener)
 	log.Println("listening on", listener.Addr())
 
 	// 3. Accept: a goroutine for each call, so that calls wait side by side.
 	rpc.Accept(listener)
-
-	// 4. Drain: answer the calls in flight. A second Ctrl-C ends at once.
-	stop()
-	if err := listener.Wait(); err != nil {
-		log.Fatal(err)
-	}
 }

@@ -12,17 +12,14 @@ import (
 )
 
 // postHandler answers one JSON-RPC 1.0 call in each HTTP request, in the dialect of
-// net/rpc/jsonrpc. So middleware, proxies and TLS see each call, which tutorial §4.3
-// hopes for and CONNECT does not give. It may be called concurrently.
+// net/rpc/jsonrpc. So middleware, proxies and TLS see each call, as tutorial §4.3 has it.
+// It may be called concurrently.
 //
-// The status is 200 if net/rpc has answered, be it with an error of the service; 400
-// if the body is not one request, 408 if it does not arrive in time, 413 if it is over
-// 1 MiB, and 500 if the reply is nothing that JSON can hold. Each has a JSON body. A method that panics loses its
-// client the connection, not the server: it runs in the goroutine of the request,
-// where net/http recovers.
-type postHandler struct {
-	server *rpc.Server
-}
+// The status is 200 if net/rpc has answered, be it with an error of the service; 400 if
+// the body is not one request, 408 if it does not arrive in time, 413 if it is over 1 MiB,
+// 500 if the reply is nothing that JSON can hold. Each has a JSON body. A method that
+// panics costs its client the connection: here net/http recovers.
+type postHandler struct{ server *rpc.Server }
 
 func (h postHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")

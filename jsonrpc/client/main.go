@@ -1,6 +1,4 @@
 // Client calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4).
-//
-// Usage: go run ./jsonrpc/client [-a 10] [-addr localhost:1236] [-b 20] [-timeout 5s]
 package main
 
 import (
@@ -23,33 +21,28 @@ var (
 
 func main() {
 	shared.ParseFlags("jsonrpc/client", "Client calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4).")
-	ctx, cancel := context.WithTimeout(context.Background(), *timeout)
-	defer cancel()
+	defer shared.GiveUpAfter(*timeout)() // Dial and Call can wait forever (TestWhoHangsOnWhom)
 
-	// 1. Dial: connect to the server. It knows no context.
-	stop := context.AfterFunc(ctx, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
+	// 1. Dial: connect to the server.
 	client, err := jsonrpc.Dial("tcp", *addr)
-	if !stop() {
-		select {} // too late: ctx is about to end the program
-	}
 	if err != nil {
-		fail(err)
+		log.Fatal(shared.Explain(err))
 	}
 	defer client.Close()
 
-	// 2. Call: the same as over TCP, here through the stub, which knows the types.
-	math := shared.NewMathServiceClient(client)
-	product, err := math.Multiply(ctx, *a, *b)
+	// 2. Call: the method by its registered name, and a pointer for the reply.
+	args := &shared.Args{A: *a, B: *b}
+	var reply int
+	err = client.Call("MathService.Multiply", args, &reply)
 	if err != nil {
-		fail(err)
+		log.Fatalf("MathService.Multiply(%d, %d): %v", *a, *b, shared.Explain(err))
 	}
-	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, product)
+	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, reply)
 
-	quotient, err := math.Divide(ctx, *a, *b)
+	// 3. The same through the client stub: a function with types, as if it were local.
+	quotient, err := shared.NewMathServiceClient(client).Divide(context.Background(), *a, *b)
 	if err != nil {
-		fail(err)
+		log.Fatal(shared.Explain(err))
 	}
 	fmt.Printf("MathService.Divide(%d, %d) = %d remainder %d\n", *a, *b, quotient.Quo, quotient.Rem)
 }
-
-func fail(err error) { log.Fatal(shared.NeedsServer(err, "jsonrpc/server", *addr)) }

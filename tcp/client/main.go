@@ -1,9 +1,8 @@
 // Client calls MathService over TCP, encoded with gob (tutorial §4.2).
-//
-// Usage: go run ./tcp/client [-a 10] [-addr localhost:1234] [-b 20] [-timeout 5s]
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
@@ -22,14 +21,12 @@ var (
 
 func main() {
 	shared.ParseFlags("tcp/client", "Client calls MathService over TCP, encoded with gob (tutorial §4.2).")
-
-	// Call has no time limit, and Dial only the system's (TestWhoHangsOnWhom).
-	timer := time.AfterFunc(*timeout, func() { fail(fmt.Errorf("no answer from %s within %v", *addr, *timeout)) })
+	defer shared.GiveUpAfter(*timeout)() // Dial and Call can wait forever (TestWhoHangsOnWhom)
 
 	// 1. Dial: connect to the server.
 	client, err := rpc.Dial("tcp", *addr)
 	if err != nil {
-		fail(err)
+		log.Fatal(shared.Explain(err))
 	}
 	defer client.Close()
 
@@ -38,20 +35,14 @@ func main() {
 	var reply int
 	err = client.Call("MathService.Multiply", args, &reply)
 	if err != nil {
-		fail(fmt.Errorf("MathService.Multiply(%d, %d): %w", *a, *b, err))
+		log.Fatalf("MathService.Multiply(%d, %d): %v", *a, *b, shared.Explain(err))
 	}
 	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, reply)
 
-	// 3. Call again, over the same connection: another method, another reply type.
-	var quotient shared.Quotient
-	err = client.Call("MathService.Divide", args, &quotient)
+	// 3. The same through the client stub: a function with types, as if it were local.
+	quotient, err := shared.NewMathServiceClient(client).Divide(context.Background(), *a, *b)
 	if err != nil {
-		fail(fmt.Errorf("MathService.Divide(%d, %d): %w", *a, *b, err))
+		log.Fatal(shared.Explain(err))
 	}
 	fmt.Printf("MathService.Divide(%d, %d) = %d remainder %d\n", *a, *b, quotient.Quo, quotient.Rem)
-	if !timer.Stop() {
-		select {} // too late: the timer is about to end the program
-	}
 }
-
-func fail(err error) { log.Fatal(shared.NeedsServer(err, "tcp/server", *addr)) }

@@ -1,17 +1,11 @@
 // Server publishes MathService over TCP, encoded with gob (tutorial §4.2).
-//
-// Usage: go run ./tcp/server [-addr localhost:1234]
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 	"net"
 	"net/rpc"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"example.com/netrpc/shared"
 )
@@ -20,11 +14,9 @@ var addr = flag.String("addr", "localhost:1234", "listen on this `address`")
 
 func main() {
 	shared.ParseFlags("tcp/server", "Server publishes MathService over TCP, encoded with gob (tutorial §4.2).")
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 
-	// 1. Register: the names of the type and of its methods become
-	// "MathService.Multiply" and "MathService.Divide". Not all exported methods,
-	// as the tutorial says: the unsuitable are left out (TestRegister).
+	// 1. Register: the suitable methods of the service get the names
+	// "MathService.Multiply" and "MathService.Divide".
 	mathService := new(shared.MathService)
 	err := rpc.Register(mathService)
 	if err != nil {
@@ -32,20 +24,14 @@ func main() {
 	}
 
 	// 2. Listen: on this machine only, for the service asks nobody who they are.
-	inner, err := net.Listen("tcp", *addr)
+	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		log.Fatalf("%v; choose another address with -addr", err)
 	}
-	listener := shared.NewDrainListener(ctx, inner)
-	defer listener.Close()
+	listener = shared.DrainOnInterrupt(listener)
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept: a goroutine for each connection, and one for each call, until Ctrl-C.
+	// 3. Accept: a goroutine for each connection, and one for each call. It returns
+	// after Ctrl-C, when the calls in flight have been answered.
 	rpc.Accept(listener)
-
-	// 4. Drain: answer the calls in flight. A second Ctrl-C ends at once.
-	stop()
-	if err := listener.Wait(); err != nil {
-		log.Fatal(err)
-	}
 }
