@@ -1,14 +1,19 @@
 package shared
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -32,10 +37,10 @@ func (g *Gate) Pass(n int, reply *int) error {
 	return nil
 }
 
-// Count counts how often it is executed.
-func (g *Gate) Count(n int, reply *int) error {
+// Fill replies with as many bytes as it is sent, at once.
+func (g *Gate) Fill(sent []byte, reply *[]byte) error {
 	g.executed.Add(1)
-	*reply = 2 * n
+	*reply = sent
 	return nil
 }
 
@@ -61,49 +66,60 @@ var served = map[string]struct {
 	}, jsonrpc.Dial},
 }
 
-// within fails the test if wait does not return in time.
-func within(t *testing.T, limit time.Duration, what string, wait func()) {
+// within fails the test unless c is closed, or sends, in time.
+func within[T any](t *testing.T, limit time.Duration, what string, c <-chan T) T {
 	t.Helper()
-	done := make(chan bool)
-	go func() {
-		wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case value := <-c:
+		return value
 	case <-time.After(limit):
 		t.Fatalf("%s: not within %v", what, limit)
+		panic("unreachable")
 	}
 }
 
-func newDrainServer(t *testing.T, kind string) (*DrainListener, *Gate, context.CancelFunc) {
+// drainServer is a server that runs until it has drained.
+type drainServer struct {
+	*DrainListener
+	*Gate
+	ended chan bool // closed when its serving loop has returned
+}
+
+func newDrainServer(t *testing.T, kind string) *drainServer {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	t.Cleanup(stop)
-	l := NewDrainListener(ctx, inner)
-	gate := &Gate{entered: make(chan bool, 100), release: make(chan bool)}
+	s := &drainServer{
+		NewDrainListener(t.Context(), smallBuffers{inner}),
+		&Gate{entered: make(chan bool, 100), release: make(chan bool)},
+		make(chan bool),
+	}
 	server := rpc.NewServer()
-	if err := server.Register(gate); err != nil {
+	if err := server.Register(s.Gate); err != nil {
 		t.Fatal(err)
 	}
-	go served[kind].serve(l, server)
-	return l, gate, stop
+	go func() {
+		served[kind].serve(s, server)
+		close(s.ended)
+	}()
+	t.Cleanup(func() {
+		s.DrainListener.Close()
+		within(t, 20*time.Second, "the end of the server", s.ended)
+	})
+	return s
 }
 
-func TestDrainAnswersWhatIsInFlight(t *testing.T) {
-	t.Parallel()
+func TestDrainingAnswersWhatIsInFlight(t *testing.T) {
 	for kind, with := range served {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			l, gate, stop := newDrainServer(t, kind)
-			client, err := with.dial("tcp", l.Addr().String())
+			s := newDrainServer(t, kind)
+			client, err := with.dial("tcp", s.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer client.Close()
 			const n = 10
 			replies := make([]int, n)
 			done := make(chan *rpc.Call, n)
@@ -111,48 +127,46 @@ func TestDrainAnswersWhatIsInFlight(t *testing.T) {
 				client.Go("Gate.Pass", i, &replies[i], done)
 			}
 			for range n {
-				<-gate.entered
+				within(t, 10*time.Second, "a call in flight", s.entered)
 			}
-			stop()
-			<-l.draining
-			if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-				t.Errorf("Accept while draining: %v, want net.ErrClosed", err)
+			if err := s.DrainListener.Close(); err != nil {
+				t.Errorf("Close: %v, want nil", err)
 			}
-			close(gate.release)
-			within(t, 10*time.Second, "replies", func() {
-				for range n {
-					if call := <-done; call.Error != nil {
-						t.Errorf("call in flight: %v, want a reply", call.Error)
-					}
+			select {
+			case <-s.ended:
+				t.Error("the server ended with calls in flight")
+			case <-time.After(100 * time.Millisecond):
+			}
+			close(s.release)
+			for range n {
+				if call := within(t, 10*time.Second, "a reply", done); call.Error != nil {
+					t.Errorf("call in flight: %v, want a reply", call.Error)
 				}
-			})
+			}
 			for i, reply := range replies {
 				if reply != 2*i {
 					t.Errorf("Pass(%d) = %d, want %d", i, reply, 2*i)
 				}
 			}
 			client.Close()
-			within(t, 10*time.Second, "Wait", func() {
-				if err := l.Wait(); err != nil {
-					t.Errorf("Wait = %v, want nil", err)
-				}
-			})
+			within(t, 900*time.Millisecond, "the end of the server, when its client has hung up", s.ended)
+			if _, err := s.Accept(); !errors.Is(err, net.ErrClosed) || err.Error() != "stopped, with no call left in flight" {
+				t.Errorf("Accept at the end: %v, want net.ErrClosed, and that all is well", err)
+			}
+			t.Logf("%s: %d calls in flight when draining began, %[2]d answered", kind, n)
 		})
 	}
 }
 
-// What was executed has been answered: no more, no less, while clients keep calling
-// without a pause. The counts agree only if every reply that is written arrives.
-func TestDrainUnderLoadLosesNothing(t *testing.T) {
-	t.Parallel()
+// The counts agree only if every reply that is written arrives.
+func TestDrainingUnderLoadLosesNothing(t *testing.T) {
 	for kind, with := range served {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			l, gate, stop := newDrainServer(t, kind)
+			s := newDrainServer(t, kind)
 			var answered atomic.Int64
 			var callers sync.WaitGroup
 			for range 8 {
-				client, err := with.dial("tcp", l.Addr().String())
+				client, err := with.dial("tcp", s.Addr().String())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -160,15 +174,12 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 				for range 16 {
 					inFlight.Go(func() {
 						for {
-							var reply int
-							if client.Call("Gate.Count", 21, &reply) != nil {
+							var reply []byte
+							if client.Call("Gate.Fill", []byte("x"), &reply) != nil {
 								return
 							}
-							if reply != 42 {
-								t.Errorf("reply = %d, want 42", reply)
-							}
 							if answered.Add(1) == 5000 {
-								stop()
+								s.DrainListener.Close()
 							}
 						}
 					})
@@ -178,12 +189,138 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 					client.Close()
 				})
 			}
-			within(t, 30*time.Second, "Wait", func() { l.Wait() })
+			within(t, 30*time.Second, "the end of the server", s.ended)
 			callers.Wait()
-			if executed := gate.executed.Load(); executed != answered.Load() || executed < 5000 {
+			if executed := s.executed.Load(); executed != answered.Load() || executed < 5000 {
 				t.Errorf("%d calls executed, %d answered; want as many, and at least 5000", executed, answered.Load())
 			}
+			t.Logf("%s: as many calls answered as executed, while 128 callers never paused", kind)
 		})
+	}
+}
+
+// smallBuffers is a listener of connections for which the kernel holds little.
+type smallBuffers struct{ net.Listener }
+
+func (l smallBuffers) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+	}
+	return conn, err
+}
+
+// A peer that reads slowly, or begins late, gets every reply, also when it has sent requests
+// that nobody will read; one that takes nothing for 5 s is given up; one that has taken
+// everything is waited for as long as it takes to know that it will say no more.
+func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		begin    time.Duration // after the signal
+		pause    time.Duration // before each read of 2,000 bytes
+		gap      time.Duration // once, in the middle
+		silent   bool          // never reads
+		more     bool          // sends one more request at the end
+		min, max time.Duration // until the server has ended
+	}{
+		{name: "begins late", begin: 1500 * time.Millisecond, more: true, min: 1500 * time.Millisecond, max: 9 * time.Second},
+		{name: "reads slowly", pause: 20 * time.Millisecond, more: true, min: time.Second, max: 20 * time.Second},
+		{name: "pauses for 3 s", gap: 3 * time.Second, min: 3 * time.Second, max: 12 * time.Second},
+		{name: "never reads", silent: true, min: 4900 * time.Millisecond, max: 7 * time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel() // real time passes
+			if runtime.GOOS != "linux" {
+				row.max = time.Minute // time alone tells
+			}
+			const calls, size = 20, 10_000
+			s := newDrainServer(t, "gob")
+			conn, err := net.Dial("tcp", s.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
+				t.Fatal(err)
+			}
+			// Requests as rpc.Client writes them. All are executed.
+			var requests bytes.Buffer
+			encoder := gob.NewEncoder(&requests)
+			for i := range calls {
+				encoder.Encode(&rpc.Request{ServiceMethod: "Gate.Fill", Seq: uint64(i)})
+				encoder.Encode(make([]byte, size))
+			}
+			if _, err := conn.Write(requests.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+			for s.executed.Load() < calls {
+				runtime.Gosched()
+			}
+			begin := time.Now()
+			s.DrainListener.Close()
+			if row.more {
+				conn.Write([]byte("one more request, which nobody reads"))
+			}
+			got := make(chan int, 1)
+			if !row.silent {
+				go func() {
+					time.Sleep(row.begin) // a peer that takes its time
+					decoder, n := gob.NewDecoder(slowReader{conn, row.pause}), 0
+					for ; ; n++ {
+						var response rpc.Response
+						var reply []byte
+						if decoder.Decode(&response) != nil || decoder.Decode(&reply) != nil || len(reply) != size {
+							break
+						}
+						if n == calls/2 {
+							time.Sleep(row.gap)
+						}
+					}
+					got <- n
+					conn.Close()
+				}()
+				if n := within(t, 30*time.Second, "the replies", got); n != calls {
+					t.Errorf("%d of %d replies arrived", n, calls)
+				}
+			}
+			within(t, 30*time.Second, "the end of the server", s.ended)
+			if took := time.Since(begin); took < row.min || took > row.max {
+				t.Errorf("draining took %v, want %v to %v", took, row.min, row.max)
+			}
+		})
+	}
+}
+
+// slowReader pauses before it reads a little.
+type slowReader struct {
+	io.Reader
+	pause time.Duration
+}
+
+func (r slowReader) Read(p []byte) (int, error) {
+	time.Sleep(r.pause)
+	return r.Reader.Read(p[:min(len(p), 2000)])
+}
+
+func TestAnIdleClientDelaysTheEndByASecond(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells that the client has taken everything")
+	}
+	t.Parallel()
+	s := newDrainServer(t, "gob")
+	client, err := rpc.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Call("Gate.Fill", []byte("x"), new([]byte)); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	s.DrainListener.Close()
+	within(t, 10*time.Second, "the end of the server", s.ended)
+	if took := time.Since(begin); took < 900*time.Millisecond || took > 1900*time.Millisecond {
+		t.Errorf("draining took %v with a client that does not hang up, want about 1s", took)
 	}
 }
 
@@ -204,15 +341,16 @@ func (l fakeListener) Accept() (net.Conn, error) {
 func (l fakeListener) Close() error   { close(l); return nil }
 func (l fakeListener) Addr() net.Addr { return nil }
 
-var errTooManyFiles = &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
-
-func TestAcceptIsTriedAgain(t *testing.T) {
-	t.Parallel()
+func TestAcceptIsTriedAgainAfterAnyErrorButClosed(t *testing.T) {
+	var logged bytes.Buffer
+	log.SetOutput(&logged)
+	defer log.SetOutput(os.Stderr)
 	synctest.Test(t, func(t *testing.T) {
 		inner := make(fakeListener, 20)
 		l := NewDrainListener(t.Context(), inner)
-		for range 10 {
-			inner <- errTooManyFiles
+		for i := range 10 {
+			inner <- &net.OpError{Op: "accept", Net: "tcp",
+				Err: []error{syscall.EMFILE, syscall.ENOBUFS, syscall.EPERM, io.ErrUnexpectedEOF}[i%4]}
 		}
 		_, theirs := net.Pipe()
 		inner <- theirs
@@ -223,18 +361,22 @@ func TestAcceptIsTriedAgain(t *testing.T) {
 		}
 		// 5, 10, 20, … 640 ms, 1 s, 1 s
 		if took := time.Since(begin); took != 3275*time.Millisecond {
-			t.Errorf("ten temporary errors took %v, want 3.275s", took)
+			t.Errorf("ten errors took %v, want 3.275s", took)
 		}
 		conn.Close()
+		if lines := strings.Count(logged.String(), "; trying again in "); lines != 10 {
+			t.Errorf("logged %d lines, want one for each error:\n%s", lines, &logged)
+		}
 	})
 }
 
-func TestAcceptIsNotTriedAgainWhileDraining(t *testing.T) {
-	t.Parallel()
+func TestDrainingEndsThePauseAfterAnAcceptError(t *testing.T) {
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
 	synctest.Test(t, func(t *testing.T) {
 		inner := make(fakeListener, 20)
 		for range 20 {
-			inner <- errTooManyFiles
+			inner <- syscall.EMFILE
 		}
 		ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
 		defer stop()
@@ -246,82 +388,105 @@ func TestAcceptIsNotTriedAgainWhileDraining(t *testing.T) {
 		if took := time.Since(begin); took != 2*time.Second {
 			t.Errorf("Accept returned %v after the beginning, want 2s, when the context ended", took)
 		}
-		if err := l.Wait(); err != nil {
-			t.Errorf("Wait = %v, want nil", err)
-		}
 	})
 }
 
-func TestLastingAcceptErrorDrains(t *testing.T) {
-	t.Parallel()
+func TestAListenerThatIsClosedBeneathDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := make(fakeListener, 2)
-		l := NewDrainListener(t.Context(), inner)
+		inner := make(fakeListener, 1)
 		ours, theirs := net.Pipe()
 		inner <- theirs
-		inner <- io.ErrClosedPipe
+		inner.Close()
 		server := rpc.NewServer()
 		server.Register(new(MathService))
-		server.Accept(l) // returns at the error
-		if err := l.Wait(); err != io.ErrClosedPipe {
-			t.Errorf("Wait = %v, want the error of Accept", err)
-		}
+		l := NewDrainListener(t.Context(), onlyAccept{inner})
+		server.Accept(quiet{l}) // returns when the connection is gone
 		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("the connection is not closed: %v", err)
 		}
 	})
 }
 
-func TestLingeringEnds(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		ours, theirs, _ := pipe(t.Context(), func(conn net.Conn) net.Conn { return halfCloser{conn, make(chan bool)} })
-		var writing sync.WaitGroup
-		defer writing.Wait()
-		defer ours.Close()
-		writing.Go(func() {
-			for _, err := ours.Write([]byte("x")); err == nil; _, err = ours.Write([]byte("x")) {
-				time.Sleep(400 * time.Millisecond) // never silent for a second
-			}
-		})
-		begin := time.Now()
-		theirs.Close()
-		if took := time.Since(begin); took < 5*time.Second || took > 6*time.Second {
-			t.Errorf("Close took %v with a peer that sends without end, want 5s", took)
-		}
-	})
+// onlyAccept is a listener that somebody else closes.
+type onlyAccept struct{ fakeListener }
+
+func (onlyAccept) Close() error { return nil }
+
+// quiet keeps rpc.Accept from logging how it ended.
+type quiet struct{ net.Listener }
+
+func (q quiet) Accept() (net.Conn, error) {
+	log.SetOutput(io.Discard)
+	conn, err := q.Listener.Accept()
+	if err == nil {
+		log.SetOutput(os.Stderr)
+	}
+	return conn, err
+}
+
+// counted is a context that counts what waits for its end.
+type counted struct {
+	context.Context
+	waiting atomic.Int64
+}
+
+func (c *counted) Done() <-chan struct{} { return make(chan struct{}) }
+
+func (c *counted) AfterFunc(func()) (stop func() bool) {
+	c.waiting.Add(1)
+	return func() bool { c.waiting.Add(-1); return true }
+}
+
+func TestAClosedListenerLeavesNothingInItsContext(t *testing.T) {
+	ctx := &counted{Context: t.Context()}
+	inner := make(fakeListener, 1)
+	l := NewDrainListener(ctx, inner)
+	if ctx.waiting.Load() != 1 {
+		t.Fatalf("%d wait for the end of the context, want 1", ctx.waiting.Load())
+	}
+	if err1, err2 := l.Close(), l.Close(); err1 != nil || err2 != nil {
+		t.Errorf("Close: %v, and again: %v, want nil", err1, err2)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept after Close: %v, want net.ErrClosed", err)
+	}
+	if waiting := ctx.waiting.Load(); waiting != 0 {
+		t.Errorf("%d still wait for the end of the context, want none", waiting)
+	}
 }
 
 // pipe returns the two ends of a connection, the second as a DrainListener has it.
-func pipe(ctx context.Context, wrap func(net.Conn) net.Conn) (ours, theirs net.Conn, l *DrainListener) {
+func pipe(ctx context.Context, wrap func(net.Conn) net.Conn) (ours net.Conn, theirs net.Conn, l *DrainListener) {
 	inner := make(fakeListener, 1)
 	l = NewDrainListener(ctx, inner)
 	ours, theirs = net.Pipe()
-	inner <- wrap(theirs)
+	if wrap != nil {
+		theirs = wrap(theirs)
+	}
+	inner <- theirs
 	theirs, _ = l.Accept()
 	return ours, theirs, l
 }
 
-func asIs(conn net.Conn) net.Conn { return conn }
-
-// A peer that takes no reply cannot keep the server from stopping, whether the reply
-// was being written when draining began or is written later.
-func TestDrainGivesUpAPeerThatDoesNotRead(t *testing.T) {
-	t.Parallel()
+// Of a pipe nothing tells what was taken: time is all there is.
+func TestAPeerThatTakesNothingIsGivenUpAfterFiveSeconds(t *testing.T) {
 	for _, compute := range []time.Duration{0, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
-			ours, theirs, l := pipe(ctx, asIs)
+			ours, theirs, l := pipe(ctx, nil)
 			defer ours.Close()
 			go func() {
 				time.Sleep(compute) // a method at work
 				theirs.Write([]byte("a reply"))
+				if _, err := theirs.Write([]byte("another")); err == nil {
+					t.Error("the reply after one that was given up is written")
+				}
 				theirs.Close()
 			}()
 			time.Sleep(time.Minute) // no limit before
 			stop()
 			begin := time.Now()
-			l.Wait()
+			l.Accept()
 			want := max(compute-time.Minute, 0) + 5*time.Second
 			if took := time.Since(begin); took != want {
 				t.Errorf("draining took %v, want %v", took, want)
@@ -330,50 +495,71 @@ func TestDrainGivesUpAPeerThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// net/http resets the read deadline now and then; that must not undo the draining.
-func TestDrainCannotBeUndone(t *testing.T) {
-	t.Parallel()
+func TestAPeerThatTakesALittleIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
-		ours, theirs, l := pipe(ctx, asIs)
+		ours, theirs, l := pipe(ctx, nil)
 		defer ours.Close()
-		theirs.SetReadDeadline(time.Now().Add(time.Minute))
-		begin := time.Now()
-		if _, err := theirs.Read(make([]byte, 1)); err == nil || time.Since(begin) != time.Minute {
-			t.Errorf("before draining a deadline of a minute ended Read after %v: %v", time.Since(begin), err)
-		}
-		theirs.SetDeadline(time.Time{})
-		stop()
+		go func() {
+			if n, err := theirs.Write(make([]byte, 10)); n != 10 || err != nil {
+				t.Errorf("wrote %d bytes of 10, %v", n, err)
+			}
+			theirs.Close()
+		}()
 		synctest.Wait()
-		theirs.SetReadDeadline(time.Time{})
-		theirs.SetDeadline(time.Time{})
-		if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Read while draining: %v, want os.ErrDeadlineExceeded", err)
+		stop()
+		for range 10 {
+			time.Sleep(4 * time.Second)
+			ours.Read(make([]byte, 1))
 		}
-		theirs.Close()
-		l.Wait()
+		l.Accept()
 	})
 }
 
-// A connection that arrives together with the end is closed, and one that is gone is
-// not remembered.
-func TestDrainRemembersOpenConnectionsOnly(t *testing.T) {
-	t.Parallel()
-	ours, theirs, l := pipe(context.Background(), asIs)
-	ours.Close()
-	theirs.Close()
-	if len(l.conns) != 0 {
-		t.Errorf("%d connections are remembered, want none", len(l.conns))
-	}
-	ours, theirs = net.Pipe()
-	l.Listener.(fakeListener) <- theirs
-	l.Close()
-	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("Accept after Close: %v, want net.ErrClosed", err)
-	}
-	if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the connection that came too late is open: %v", err)
-	}
+func TestWhileDrainingReadReturnsEOFWhateverTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		ours, theirs, l := pipe(ctx, nil)
+		defer ours.Close()
+		theirs.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, err := theirs.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("before draining, Read with a deadline: %v, want os.ErrDeadlineExceeded", err)
+		}
+		theirs.SetDeadline(time.Time{})
+		waiting := make(chan error)
+		go func() {
+			_, err := theirs.Read(make([]byte, 1))
+			waiting <- err
+		}()
+		synctest.Wait()
+		stop()
+		if err := within(t, time.Second, "the end of a Read that waits", waiting); err != io.EOF {
+			t.Errorf("a Read that waits: %v, want io.EOF", err)
+		}
+		theirs.SetReadDeadline(time.Time{}) // as net/http does before a request
+		theirs.SetDeadline(time.Time{})
+		if n, err := theirs.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("Read while draining: %d, %v, want 0, io.EOF", n, err)
+		}
+		theirs.Close()
+		l.Accept()
+	})
+}
+
+func TestAConnectionThatComesWithTheEndIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := make(fakeListener, 1)
+		l := NewDrainListener(t.Context(), onlyAccept{inner})
+		l.Close()
+		ours, theirs := net.Pipe()
+		inner <- theirs
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Accept after Close: %v, want net.ErrClosed", err)
+		}
+		if _, err := ours.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the connection is open: %v", err)
+		}
+	})
 }
 
 // halfCloser adds to a pipe what a TCP connection can do.
@@ -387,37 +573,125 @@ func (c halfCloser) CloseWrite() error {
 	return nil
 }
 
-// Close ends the sending, reads what the peer still sends, and closes the socket
-// when the peer has hung up, or has been silent for a second, or after 5 s.
-func TestCloseLingers(t *testing.T) {
-	t.Parallel()
-	for _, hangsUp := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			ctx, stop := context.WithCancel(t.Context())
-			defer stop()
-			halfClosed := make(chan bool)
-			ours, theirs, l := pipe(ctx, func(conn net.Conn) net.Conn { return halfCloser{conn, halfClosed} })
-			defer ours.Close()
-			begin := time.Now()
-			go theirs.Close()
-			<-halfClosed
-			stop() // must not cut the lingering short
-			time.Sleep(300 * time.Millisecond)
-			if _, err := ours.Write([]byte("a late request")); err != nil {
-				t.Errorf("nobody reads what the peer still sends: %v", err)
-			}
-			want := 1300 * time.Millisecond
-			if hangsUp {
-				ours.Close()
-				want = 300 * time.Millisecond
-			}
-			l.Wait()
-			if took := time.Since(begin); took != want {
-				t.Errorf("Close took %v, want %v", took, want)
-			}
-			if err := theirs.Close(); err != net.ErrClosed {
-				t.Errorf("second Close: %v, want net.ErrClosed", err)
-			}
+// While draining, Close ends the sending, reads what the peer still sends, and closes when
+// the peer has hung up, or after 5 s: nothing tells here what the peer has taken.
+func TestCloseLingersOnlyWhileDraining(t *testing.T) {
+	for _, row := range []struct {
+		name                     string
+		draining, hangsUp, sends bool
+		want                     time.Duration
+	}{
+		{"not draining", false, false, false, 0},
+		{"the peer hangs up", true, true, false, 300 * time.Millisecond},
+		{"the peer is silent", true, false, false, 5 * time.Second},
+		{"the peer sends without end", true, false, true, 5 * time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				halfClosed := make(chan bool)
+				ours, theirs, l := pipe(t.Context(), func(conn net.Conn) net.Conn { return halfCloser{conn, halfClosed} })
+				if row.draining {
+					l.Close()
+				}
+				begin := time.Now()
+				var peer sync.WaitGroup
+				defer peer.Wait()
+				defer ours.Close()
+				peer.Go(func() {
+					if !row.draining {
+						return
+					}
+					<-halfClosed
+					time.Sleep(300 * time.Millisecond)
+					if _, err := ours.Write([]byte("a late request")); err != nil {
+						t.Errorf("nobody reads what the peer still sends: %v", err)
+					}
+					for row.sends {
+						if _, err := ours.Write([]byte("more")); err != nil {
+							return
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+					if row.hangsUp {
+						ours.Close()
+					}
+				})
+				if err := theirs.Close(); err != nil {
+					t.Errorf("Close: %v", err)
+				}
+				if took := time.Since(begin); took < row.want || took > row.want+lookMin {
+					t.Errorf("Close took %v, want %v", took, row.want)
+				}
+				if err := theirs.Close(); err != net.ErrClosed {
+					t.Errorf("second Close: %v, want net.ErrClosed", err)
+				}
+				if _, err := theirs.Read(make([]byte, 1)); err == nil {
+					t.Error("Read after Close succeeds")
+				}
+				l.Close()
+				l.Accept()
+			})
 		})
 	}
+}
+
+// Close while draining must not share what the peer sends with a Read of the serving loop:
+// net/rpc closes a connection, and reads on, when gob cannot encode a reply.
+func TestReadFailsOnceCloseHasBegun(t *testing.T) {
+	for _, draining := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, theirs, l := pipe(t.Context(), func(conn net.Conn) net.Conn { return halfCloser{conn, make(chan bool)} })
+			read := make(chan int, 1)
+			go func() {
+				n, _ := theirs.Read(make([]byte, 1))
+				read <- n
+			}()
+			synctest.Wait()
+			if draining {
+				l.Close()
+			}
+			go theirs.Close()
+			synctest.Wait()
+			ours.SetDeadline(time.Now().Add(time.Second))
+			ours.Write([]byte("a request"))
+			if n := within(t, time.Second, "the end of Read", read); n != 0 {
+				t.Errorf("draining %t: Read returned %d bytes after Close had begun, want 0", draining, n)
+			}
+			ours.Close()
+			l.Close()
+			l.Accept()
+		})
+	}
+}
+
+// Half a gob request gets net/rpc's word for a client that hangs up in the middle.
+func TestHalfARequestIsAnsweredUnexpectedEOF(t *testing.T) {
+	s := newDrainServer(t, "gob")
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	var request bytes.Buffer
+	encoder := gob.NewEncoder(&request)
+	encoder.Encode(&rpc.Request{ServiceMethod: "Gate.Fill", Seq: 7})
+	encoder.Encode(make([]byte, 100))
+	conn.Write(request.Bytes()[:request.Len()-50])
+	// A reply to another connection's call shows that the server has had time to read.
+	client, err := rpc.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Call("Gate.Fill", []byte("x"), new([]byte))
+	client.Close()
+	s.DrainListener.Close()
+	var response rpc.Response
+	if err := gob.NewDecoder(conn).Decode(&response); err != nil && err != io.EOF || err == nil && response.Error != "unexpected EOF" {
+		t.Errorf("half a request: %+v, %v, want unexpected EOF", response, err)
+	}
+	if executed := s.executed.Load(); executed != 1 {
+		t.Errorf("%d calls executed, want the whole one only", executed)
+	}
+	t.Logf("half a request: %q", response.Error)
 }

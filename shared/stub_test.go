@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/rpc"
 	"sync/atomic"
@@ -28,7 +29,6 @@ func connect(t *testing.T, service any) *rpc.Client {
 }
 
 func TestStubRestoresSentinels(t *testing.T) {
-	t.Parallel()
 	stub := NewMathServiceClient(connect(t, new(MathService)))
 	_, err := stub.Divide(t.Context(), 1, 0)
 	if !errors.Is(err, ErrDivideByZero) || errors.Is(err, ErrOverflow) {
@@ -37,12 +37,28 @@ func TestStubRestoresSentinels(t *testing.T) {
 	if got, want := fmt.Sprint(err), "MathService.Divide(1, 0): divide by zero"; got != want {
 		t.Errorf("Divide(1, 0): %q, want %q", got, want)
 	}
-	if _, err = stub.Multiply(t.Context(), 1<<62, 2); !errors.Is(err, ErrOverflow) || errors.Is(err, ErrDivideByZero) {
-		t.Errorf("Multiply(1<<62, 2): %v, want ErrOverflow", err)
+	if _, err = stub.Multiply(t.Context(), math.MaxInt, 2); !errors.Is(err, ErrOverflow) || errors.Is(err, ErrDivideByZero) {
+		t.Errorf("Multiply(MaxInt, 2): %v, want ErrOverflow", err)
 	}
 }
 
-// Liar returns an error that only contains the text of a sentinel.
+// A context that never ends, and has no channel to tell of it, does not keep a call back.
+func TestStubCallsWithoutADeadline(t *testing.T) {
+	stub := NewMathServiceClient(connect(t, new(MathService)))
+	done := make(chan error, 1)
+	go func() {
+		product, err := stub.Multiply(context.Background(), 10, 20)
+		if product != 200 {
+			t.Errorf("Multiply(10, 20) = %d, want 200", product)
+		}
+		done <- err
+	}()
+	if err := within(t, 10*time.Second, "an answer", done); err != nil {
+		t.Errorf("Multiply(10, 20): %v", err)
+	}
+}
+
+// Liar is a service whose error only contains the text of a sentinel.
 type Liar struct{}
 
 // Multiply fails.
@@ -51,7 +67,6 @@ func (Liar) Multiply(args *Args, reply *int) error {
 }
 
 func TestStubKeepsOtherErrors(t *testing.T) {
-	t.Parallel()
 	client := connect(t, Liar{})
 	stub := NewMathServiceClient(client)
 	_, err := stub.Multiply(t.Context(), 1, 0)
@@ -75,7 +90,6 @@ func TestStubKeepsOtherErrors(t *testing.T) {
 // The stub gives up at the deadline whatever the peer does: it reads and does not
 // answer, or it does not even read, on which rpc.Client.Go blocks.
 func TestStubGivesUp(t *testing.T) {
-	t.Parallel()
 	peers := map[string]func(net.Conn){
 		"reads but does not answer": func(conn net.Conn) { io.Copy(io.Discard, conn) },
 		"does not read":             func(net.Conn) {},
@@ -122,7 +136,6 @@ func (l *Late) Multiply(args *Args, reply *int) error {
 // The answer that comes too late reaches neither the next call nor, as the race
 // detector would tell, a variable that somebody reads.
 func TestStubIsUnharmedByALateAnswer(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		late := new(Late)
 		stub := NewMathServiceClient(connect(t, late))
