@@ -164,8 +164,8 @@ func (c *drainConn) linger() {
 	c.wake() // so that a Read returns; after it there is none
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	unread, left, heard := make([]byte, 4096), outq(c.Conn), false
-	for taken := time.Now(); time.Since(taken) < takeMax; {
+	unread, left := make([]byte, 4096), outq(c.Conn)
+	for taken, heard := time.Now(), time.Now(); time.Since(taken) < takeMax; {
 		c.SetReadDeadline(time.Now().Add(lookMin))
 		n, err := c.Conn.Read(unread)
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -174,7 +174,10 @@ func (c *drainConn) linger() {
 		if now := outq(c.Conn); now != left {
 			left, taken = now, time.Now()
 		}
-		if heard = heard || n > 0; left == 0 && !heard && time.Since(taken) >= idleMax {
+		if n > 0 {
+			heard = time.Now()
+		}
+		if left == 0 && min(time.Since(taken), time.Since(heard)) >= idleMax {
 			return
 		}
 	}
