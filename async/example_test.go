@@ -7,30 +7,38 @@ import (
 	"net"
 	"net/rpc"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"example.com/netrpc/shared"
 )
 
-// Squarer stands for a server that can bear three calls at once.
-type Squarer struct{ inFlight atomic.Int32 }
+// Squarer stands for a server that gets into trouble with many calls at once.
+type Squarer struct {
+	mu             sync.Mutex // guards what follows: the calls run at the same time
+	inFlight, most int
+}
 
-// Square returns n * n, or an error if three calls are being executed already.
+// Square sets *reply to n * n.
 func (s *Squarer) Square(n *int, reply *int) error {
-	defer s.inFlight.Add(-1)
-	if s.inFlight.Add(1) > 3 {
-		return errors.New("too many calls in flight")
-	}
-	time.Sleep(time.Millisecond) // the work
+	s.enter(1)
+	defer s.enter(-1)
+	time.Sleep(50 * time.Millisecond) // the work
 	*reply = *n * *n
 	return nil
 }
 
+// enter counts the calls in flight.
+func (s *Squarer) enter(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.inFlight += n
+	s.most = max(s.most, s.inFlight)
+}
+
 // How do I make many calls at once, with at most k in flight?
 func Example_fanOut() {
-	server := rpc.NewServer()
-	if err := server.Register(new(Squarer)); err != nil {
+	squarer, server := new(Squarer), rpc.NewServer()
+	if err := server.Register(squarer); err != nil {
 		log.Fatal(err)
 	}
 	ours, theirs := net.Pipe() // or net.Dial
@@ -57,7 +65,10 @@ func Example_fanOut() {
 		return
 	}
 	fmt.Println(squares)
-	// Output: [1 4 9 16 25 36 49 64 81 100]
+	fmt.Println("most in flight:", squarer.most)
+	// Output:
+	// [1 4 9 16 25 36 49 64 81 100]
+	// most in flight: 3
 }
 
 // Mirror is one of several servers that know the same.

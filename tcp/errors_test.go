@@ -167,7 +167,7 @@ func (m *mute) Read(p []byte) (int, error) {
 
 // A server's process that ends hangs up, and the client hears of it. A host or a network
 // that vanishes says nothing, and net/rpc never asks: it has no timeout and no heartbeat.
-// (Over TCP the operating system gives up in the end, after minutes.)
+// Over TCP the operating system gives up in the end, after minutes.
 func TestAVanishedPeerIsNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		desk := newDesk()
@@ -202,7 +202,7 @@ func TestAVanishedPeerIsNoError(t *testing.T) {
 // Tutorial §2: the stub deserialises the result. Into a variable of a wrong type it may do
 // so without a word: both codecs take the fields whose names fit, and leave the others as
 // they were. Where none fits, gob gives an error, and JSON does not.
-func TestAWrongReplyTypeMayGoUnnoticed(t *testing.T) {
+func TestWrongReplyTypeMayGoUnnoticed(t *testing.T) {
 	type (
 		oneFits  struct{ Quo, X int }
 		noneFits struct{ X, Y int }
@@ -236,7 +236,7 @@ func TestAWrongReplyTypeMayGoUnnoticed(t *testing.T) {
 
 // A reply of another type than the method's is an error of the client, which does not
 // read on: every call in flight fails, and none can be sent any more. They were executed.
-func TestAWrongReplyTypeEndsTheConnection(t *testing.T) {
+func TestWrongReplyTypeEndsTheConnection(t *testing.T) {
 	const cause = "gob: decoding into local type *string, received remote type int"
 	desk := newDesk()
 	defer close(desk.release)
@@ -265,7 +265,7 @@ func TestAWrongReplyTypeEndsTheConnection(t *testing.T) {
 
 // An argument of another type than the method's is refused by the server, which does
 // not execute the call. The connection goes on, as do the calls in flight.
-func TestAWrongArgumentTypeDoesNotEndTheConnection(t *testing.T) {
+func TestWrongArgumentTypeDoesNotEndTheConnection(t *testing.T) {
 	desk := newDesk()
 	client, _ := connect(t, desk)
 	other := client.Go("Desk.Wait", 1, new(int), nil)
@@ -293,7 +293,7 @@ func TestAWrongArgumentTypeDoesNotEndTheConnection(t *testing.T) {
 // An argument that gob cannot encode, such as a channel, is an error of the client: nothing
 // is sent. But the header of that request stays in a buffer. It goes out before the next
 // request, a good one, and the server cannot make sense of the two.
-func TestAnUnencodableArgumentFailsTheNextCall(t *testing.T) {
+func TestUnencodableArgumentFailsTheNextCall(t *testing.T) {
 	desk := newDesk()
 	client, conn := connect(t, desk)
 	double := func() error { return client.Call("Desk.Double", 1, new(int)) }
@@ -330,7 +330,7 @@ func TestAnUnencodableArgumentFailsTheNextCall(t *testing.T) {
 // A nil pointer to an argument is an unencodable argument too, but gob panics on it, in the
 // goroutine that calls. Who recovers finds the next call lost, as above. JSON sends null,
 // which arrives as zeros.
-func TestANilArgumentPanicsInTheCaller(t *testing.T) {
+func TestNilArgumentPanicsInTheCaller(t *testing.T) {
 	multiply := func(client *rpc.Client, args *shared.Args) (reply int, err error) {
 		reply = -1
 		err = client.Call("MathService.Multiply", args, &reply)
@@ -381,7 +381,7 @@ func (Names) Untouched(_ int, reply *[]string) error { return nil }
 // Tutorial §4.4, C22: the way of calling does not change. So it is, but a method that sets
 // its reply to a nil slice, map or pointer sends null in JSON, and a result of null is
 // an invalid answer to Go's client, which then ends. Gob sends an empty slice.
-func TestANilReplyEndsAJSONClient(t *testing.T) {
+func TestNilReplyEndsAJSONClient(t *testing.T) {
 	for _, codec := range codecs {
 		client, conn := codec.connect(t, Names{})
 		var reply []string
