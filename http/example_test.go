@@ -129,11 +129,12 @@ func Example_middleware() {
 	ts := httptest.NewServer(logCalls) // http.ListenAndServe, in a program
 	defer ts.Close()
 
+	client := &http.Client{Timeout: 5 * time.Second}
 	for _, call := range []string{ // what curl -d would send
 		`{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}`,
 		`{"method": "MathService.Divide", "params": [{"A": 17, "B": 5}], "id": 2}`,
 	} {
-		resp, err := http.Post(ts.URL+"/jsonrpc", "application/x-www-form-urlencoded", strings.NewReader(call))
+		resp, err := client.Post(ts.URL+"/jsonrpc", "application/x-www-form-urlencoded", strings.NewReader(call))
 		if err != nil {
 			log.Fatal(err)
 		}
