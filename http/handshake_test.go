@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/rpc"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -125,10 +126,10 @@ func TestGarbageIsAnswered400AtTheEndOfALine(t *testing.T) {
 		encoder.Encode(shared.Args{A: a, B: b})
 		return request.String()
 	}
-	const refused = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+	const refused = "HTTP/1.1 400 Bad Request"
 	for _, row := range []struct {
-		name, request, answer string
-		err                   error // of reading it to the end, for an hour
+		name, request, status string
+		err                   error // of reading the answer to its end, for an hour
 	}{
 		{"JSON", `{"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}` + "\n", refused, nil},
 		{"gob, Multiply(5, 20)", gobCall(5, 20), refused, nil},
@@ -140,17 +141,17 @@ func TestGarbageIsAnswered400AtTheEndOfALine(t *testing.T) {
 			go server.Serve(l)
 			defer server.Close()
 			conn := l.connect(t)
-			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(time.Hour))
 			io.WriteString(conn, row.request)
 			answer, err := io.ReadAll(conn)
-			if string(answer) != row.answer || !errors.Is(err, row.err) {
-				t.Errorf("%s was answered %q, %v, want %q, %v", row.name, answer, err, row.answer, row.err)
+			status, _, _ := strings.Cut(string(answer), "\r\n")
+			if status != row.status || !errors.Is(err, row.err) {
+				t.Errorf("%s was answered %q, %v, want %q, %v", row.name, answer, err, row.status, row.err)
 			}
 			if err == nil {
-				t.Logf("%s → %.24q …, and closed", row.name, answer)
+				t.Logf("%s → %q, and closed", row.name, status)
 			} else {
-				t.Logf("%s → %q for an hour, and not closed", row.name, answer)
+				t.Logf("%s → %q for an hour, and not closed", row.name, status)
 			}
 		})
 	}
