@@ -34,7 +34,8 @@ const [, number, unit] = flags.timeout.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)$|^0$/)
   ?? fail(`-timeout ${flags.timeout} is not a time such as 500ms, 5s, 1m or 1h`, 2);
 const milliseconds = (number ?? 0) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? "s"];
 
-// One timer bounds everything: the name look-up, the connection and both calls.
+// One timer bounds everything: the name look-up, the connection and both calls. (Its
+// line comes in time, but process.exit waits for a look-up that the system still tries.)
 const giveUp = () => fail(`no answer from ${flags.addr} within ${flags.timeout}${hint}`);
 if (milliseconds === 0) giveUp();
 const timer = setTimeout(giveUp, Math.min(milliseconds, 2 ** 31 - 1)); // what it can hold
