@@ -30,7 +30,7 @@ def call(method):
     if not line:
         raise OSError("the connection was closed without an answer")
     answer = json.loads(line)
-    if answer["id"] == 1 and isinstance(answer["error"], str):
+    if isinstance(answer["error"], str):
         fail(f"{method}({flags.a}, {flags.b}): {answer['error']}")
     if answer["id"] != 1 or answer["error"] is not None:
         raise ValueError(answer)

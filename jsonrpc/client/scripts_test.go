@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"io"
 	"net"
 	"net/rpc"
@@ -32,6 +33,12 @@ const (
 	startIt = "; start it with: go run ./jsonrpc/server -addr ADDR\n"
 )
 
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "8") // the parallel rows wait for time to pass
+	os.Exit(m.Run())
+}
+
 // needs skips the test if the script's interpreter is not installed, except in CI.
 func needs(t *testing.T, interpreter string) {
 	t.Helper()
@@ -53,6 +60,7 @@ func command(t *testing.T, script, interpreter string, args ...string) *exec.Cmd
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, interpreter, append([]string{script}, args...)...)
+	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=") // Python then keeps what is not flushed
 	cmd.WaitDelay = time.Second
 	return cmd
 }
@@ -124,11 +132,10 @@ func TestScriptsCallTheService(t *testing.T) {
 				err    string
 			}{
 				{"", results, ""},
-				{"-timeout 1.5m", results, ""},
-				{"-timeout 10000000h", results, ""}, // longer than any timer
-				{"-a -9007199254740991 -b=1", "MathService.Multiply(-9007199254740991, 1) = -9007199254740991\n" +
-					"MathService.Divide(-9007199254740991, 1) = -9007199254740991 remainder 0\n", ""},
-				{"-a 7 -b 0", "MathService.Multiply(7, 0) = 0\n", "MathService.Divide(7, 0): divide by zero"},
+				{"-a -9007199254740991 -b=1 -timeout 10000000h", // longer than any timer
+					"MathService.Multiply(-9007199254740991, 1) = -9007199254740991\n" +
+						"MathService.Divide(-9007199254740991, 1) = -9007199254740991 remainder 0\n", ""},
+				{"-a 7 -b 0 -timeout 1.5m", "MathService.Multiply(7, 0) = 0\n", "MathService.Divide(7, 0): divide by zero"},
 			} {
 				wantErr, wantCode := "", 0
 				if row.err != "" {
@@ -169,7 +176,6 @@ func TestNodeRefusesWhatItWouldRound(t *testing.T) {
 	for _, row := range []struct{ a, b, what string }{
 		{"9007199254740993", "1", "-a"},
 		{"1", "-9007199254740993", "-b"},
-		{"9007199254740991", "2", "the product"},
 		{"3", "3002399751580331", "the product"}, // 2^53 + 1
 	} {
 		stdout, stderr, code := run(t, "client.mjs", "node", addr, "-a", row.a, "-b", row.b)
@@ -195,17 +201,12 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 		{"another id", `{"id":2,"result":200,"error":null}`, "", odd + hint},
 		{"true", `{"id":1,"result":true,"error":null}`, "", odd + "not an integer.*" + hint},
 		{"a fraction", `{"id":1,"result":200.00000000000000000001,"error":null}`, "", odd + hint},
-		{"no result", `{"id":1,"error":null}`, "", odd + hint},
-		{"no error", `{"id":1,"result":200}`, "", odd + hint},
 		{"an error object", `{"id":1,"result":200,"error":{"code":1}}`, "", odd + hint},
-		{"null", "null", "", odd + hint},
 		{"deeply nested", strings.Repeat("[", 4000), "", odd + hint},
 		{"HTTP", "HTTP/1.1 400 Bad Request", "", odd + hint},
 		{"no remainder", good, `{"id":1,"result":{"Quo":0},"error":null}`, odd + hint},
-		{"a text for a remainder", good, `{"id":1,"result":{"Quo":0,"Rem":"10"},"error":null}`, odd + "not an integer.*" + hint},
 		{"a number for both", good, `{"id":1,"result":0,"error":null}`, odd + hint},
 		{"nothing", "", "", "the connection was closed without an answer" + hint},
-		{"nothing more", good, "", "the connection was closed without an answer" + hint},
 		{"control characters", `{"id":1,"result":null,"error":"one\ntwo\r\u001b[31m\u009b\u2028\u202e\u007fé"}`, "",
 			`MathService\.Multiply\(10, 20\): one two  \[31m    é` + "\n"},
 	}
@@ -257,7 +258,6 @@ func TestScriptsGiveUp(t *testing.T) {
 		io.WriteString(conn, `{"id":1,"result":200,"error":null}`+"\n")
 		io.Copy(io.Discard, requests)
 	}
-	const product = "MathService.Multiply(10, 20) = 200\n"
 	for _, script := range scripts {
 		for _, row := range []struct {
 			name    string
@@ -267,11 +267,9 @@ func TestScriptsGiveUp(t *testing.T) {
 			stdout  string
 		}{
 			{"a mute peer", mute, "200ms", 200 * time.Millisecond, ""},
-			{"a mute peer, minutes", mute, "0.005m", 300 * time.Millisecond, ""},
-			{"a mute peer, hours", mute, "0.0001h", 360 * time.Millisecond, ""},
-			{"a peer that trickles", trickle, "0.3s", 300 * time.Millisecond, ""},
-			{"a peer that answers once", onlyMultiply, "400ms", 400 * time.Millisecond, product},
-			{"no time at all", mute, "0s", 0, ""},
+			{"a mute peer for longer", mute, "0.0001h", 360 * time.Millisecond, ""},
+			{"a peer that trickles", trickle, "0.005m", 300 * time.Millisecond, ""},
+			{"a peer that answers once", onlyMultiply, "1s", time.Second, "MathService.Multiply(10, 20) = 200\n"},
 		} {
 			t.Run(script.name+" on "+row.name, func(t *testing.T) {
 				needs(t, script.interpreter)
@@ -329,9 +327,11 @@ func TestScriptsNameTheServerThatIsNotThere(t *testing.T) {
 			if !regexp.MustCompile(want).MatchString(stderr) || code != 1 {
 				t.Errorf("printed %q, exit %d; want a match of %q, exit 1", stderr, code, want)
 			}
-			_, stderr, code = run(t, script.name, script.interpreter, l.Addr().String(), "-timeout", "0")
-			if want := script.name + ": no answer from ADDR within 0" + hint; stderr != want || code != 1 {
-				t.Errorf("-timeout 0: printed %q, exit %d; want %q, exit 1", stderr, code, want)
+			for _, timeout := range []string{"0", "0s"} {
+				_, stderr, code := run(t, script.name, script.interpreter, l.Addr().String(), "-timeout", timeout)
+				if want := script.name + ": no answer from ADDR within " + timeout + hint; stderr != want || code != 1 {
+					t.Errorf("-timeout %s: printed %q, exit %d; want %q, exit 1", timeout, stderr, code, want)
+				}
 			}
 		})
 	}
@@ -344,13 +344,11 @@ func TestScriptsRefuseBadUsage(t *testing.T) {
 			t.Parallel()
 			for _, row := range []struct{ args, says string }{
 				{"more", ""},
-				{"-nonsense 1", ""},
 				{"-a x", "-a"},
 				{"-b", "-b"},
 				{"-timeout 5", "-timeout 5 is not a time such as 500ms, 5s, 1m or 1h\n"},
-				{"-timeout 5sx", "-timeout 5sx is not a time such as 500ms, 5s, 1m or 1h\n"},
+				{"-timeout 1m30", "-timeout 1m30 is not a time such as 500ms, 5s, 1m or 1h\n"},
 				{"-addr localhost:65536", "-addr localhost:65536 is not host:port\n"},
-				{"-addr 1236", "-addr 1236 is not host:port\n"},
 			} {
 				stdout, stderr, code := run(t, script.name, script.interpreter, "", strings.Fields(row.args)...)
 				if stdout != "" || !strings.Contains(stderr, script.name+": ") || !strings.Contains(stderr, row.says) || code != 2 {
