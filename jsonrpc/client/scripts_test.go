@@ -205,8 +205,9 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 		{"deeply nested", strings.Repeat("[", 4000), "", odd + hint},
 		{"HTTP", "HTTP/1.1 400 Bad Request", "", odd + hint},
 		{"no remainder", good, `{"id":1,"result":{"Quo":0},"error":null}`, odd + hint},
-		{"a number for both", good, `{"id":1,"result":0,"error":null}`, odd + hint},
+		{"a text for the quotient", good, `{"id":1,"result":{"Quo":"0","Rem":10},"error":null}`, odd + "not an integer.*" + hint},
 		{"nothing", "", "", "the connection was closed without an answer" + hint},
+		{"a reset", "", "", `(\[|read ).*` + hint}, // "[Errno 104] …" or "read ECONNRESET"
 		{"control characters", `{"id":1,"result":null,"error":"one\ntwo\r\u001b[31m\u009b\u2028\u202e\u007fé"}`, "",
 			`MathService\.Multiply\(10, 20\): one two  \[31m    é` + "\n"},
 	}
@@ -219,6 +220,9 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 					requests := bufio.NewReader(conn)
 					for _, answer := range []string{row.answer1, row.answer2} {
 						requests.ReadString('\n')
+						if row.name == "a reset" {
+							conn.(*net.TCPConn).SetLinger(0)
+						}
 						if answer == "" {
 							return
 						}
