@@ -205,7 +205,7 @@ type smallBuffers struct{ net.Listener }
 func (l smallBuffers) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err == nil {
-		err = conn.(*net.TCPConn).SetWriteBuffer(16 << 10)
+		err = conn.(*net.TCPConn).SetWriteBuffer(64 << 10)
 	}
 	return conn, err
 }
@@ -217,15 +217,15 @@ func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		begin    time.Duration // after the signal
-		pause    time.Duration // before each read of 2,000 bytes
+		pause    time.Duration // before each read of 20,000 bytes
 		gap      time.Duration // once, in the middle
 		silent   bool          // never reads
 		more     bool          // sends one more request at the end
 		min, max time.Duration // until the server has ended
 	}{
 		{name: "begins late", begin: 1500 * time.Millisecond, more: true, min: 1500 * time.Millisecond, max: 9 * time.Second},
-		{name: "reads slowly", pause: 20 * time.Millisecond, more: true, min: time.Second, max: 20 * time.Second},
-		{name: "pauses for 3 s", gap: 3 * time.Second, min: 3 * time.Second, max: 12 * time.Second},
+		{name: "reads slowly", pause: 40 * time.Millisecond, more: true, min: time.Second, max: 20 * time.Second},
+		{name: "pauses in the middle", gap: 2 * time.Second, min: 2 * time.Second, max: 12 * time.Second},
 		{name: "never reads", silent: true, min: 4900 * time.Millisecond, max: 7 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -233,14 +233,14 @@ func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
 			if runtime.GOOS != "linux" {
 				row.max = time.Minute // time alone tells
 			}
-			const calls, size = 20, 10_000
+			const calls, size = 20, 50_000
 			s := newDrainServer(t, "gob")
 			conn, err := net.Dial("tcp", s.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if err := conn.(*net.TCPConn).SetReadBuffer(16 << 10); err != nil {
+			if err := conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
 				t.Fatal(err)
 			}
 			// Requests as rpc.Client writes them. All are executed.
@@ -299,7 +299,7 @@ type slowReader struct {
 
 func (r slowReader) Read(p []byte) (int, error) {
 	time.Sleep(r.pause)
-	return r.Reader.Read(p[:min(len(p), 2000)])
+	return r.Reader.Read(p[:min(len(p), 20_000)])
 }
 
 func TestAnIdleClientDelaysTheEndByASecond(t *testing.T) {
