@@ -25,9 +25,7 @@ func ParseFlags(name, about string) {
 	log.SetFlags(0)
 	log.SetPrefix(name + ": ")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "%s\n\nUsage: go run ./%s", about, name)
-		flag.VisitAll(func(f *flag.Flag) { fmt.Fprintf(flag.CommandLine.Output(), " [-%s %s]", f.Name, f.DefValue) })
-		fmt.Fprintln(flag.CommandLine.Output())
+		fmt.Fprintf(flag.CommandLine.Output(), "%s\n\nUsage: go run ./%s [flags]\n", about, name)
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/rpc"
 )
 
 type connKey struct{}
@@ -12,18 +13,14 @@ func withConn(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }
 
-// closeOnPanic closes the connection if next panics. net/http recovers, but closes none that
-// net/rpc has hijacked (TestAPanicInARPCConnectionLeavesItOpen, in http), and a few bytes of
-// bad gob are enough for a panic (TestAFewBytesEndAGobServer, in tcp).
-func closeOnPanic(next http.Handler) http.Handler {
+// closeHijacked closes a connection that net/rpc has taken over, also if that panics: net/http
+// only recovers (TestAPanicInARPCConnectionLeavesItOpen, in http), and a few bytes of bad gob
+// are enough for a panic (TestAFewBytesEndAGobServer, in tcp).
+func closeHijacked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		returned := false
-		defer func() {
-			if !returned {
-				r.Context().Value(connKey{}).(net.Conn).Close()
-			}
-		}()
+		if r.Method == http.MethodConnect && r.URL.Path == rpc.DefaultRPCPath {
+			defer r.Context().Value(connKey{}).(net.Conn).Close()
+		}
 		next.ServeHTTP(w, r)
-		returned = true
 	})
 }
