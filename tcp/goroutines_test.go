@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/rpc"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -14,32 +15,38 @@ import (
 )
 
 // queue is a listener whose Accept returns what the test puts into it.
-type queue chan any
+type queue struct {
+	next chan any
+	over bool
+}
 
-func (q queue) Accept() (net.Conn, error) {
-	switch next := (<-q).(type) {
+func (q *queue) Accept() (net.Conn, error) {
+	switch next := (<-q.next).(type) {
 	case net.Conn:
 		return next, nil
 	case error:
 		return nil, next
-	default: // the test has closed it
-		return nil, net.ErrClosed
 	}
+	if q.over { // who does not take no for an answer would go on forever
+		runtime.Goexit()
+	}
+	q.over = true
+	return nil, net.ErrClosed
 }
 
-func (q queue) Close() error   { return nil }
-func (q queue) Addr() net.Addr { return nil }
+func (q *queue) Close() error   { return nil }
+func (q *queue) Addr() net.Addr { return nil }
 
 // Tutorial §4.2, C14: Accept starts a goroutine for each connection. So it does.
 func TestEachConnectionHasAGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		desk, l := newDesk(), make(queue, 50)
-		defer close(l)
+		desk, l := newDesk(), &queue{next: make(chan any, 50)}
+		defer close(l.next)
 		defer close(desk.release)
 		go newServer(t, desk).Accept(l)
 		for range 50 {
 			ours, theirs := net.Pipe()
-			l <- theirs
+			l.next <- theirs
 			client := rpc.NewClient(ours)
 			defer client.Close()
 			go client.Call("Desk.Wait", 1, new(int))
@@ -87,10 +94,9 @@ func TestAcceptGivesUpOnAnError(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ours, theirs := net.Pipe()
-				inner := make(queue, 2)
-				defer close(inner)
-				inner <- &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE} // too many open files
-				inner <- theirs
+				inner := &queue{next: make(chan any, 2)}
+				inner.next <- &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE} // too many open files
+				inner.next <- theirs
 				l, server := row.listen(t.Context(), inner), newServer(t, new(shared.MathService))
 				var returned, answered atomic.Bool
 				go func() {
@@ -110,6 +116,11 @@ func TestAcceptGivesUpOnAnError(t *testing.T) {
 				}
 				t.Logf("an hour after %q: rpc.Accept has returned: %t, the next connection is answered: %t",
 					syscall.EMFILE, returned.Load(), answered.Load())
+				client.Close()
+				close(inner.next)
+				if time.Sleep(time.Hour); !returned.Load() {
+					t.Error("the listener is closed, and rpc.Accept does not return")
+				}
 			})
 		})
 	}
