@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"time"
 
 	"example.com/netrpc/shared"
 )
@@ -35,6 +36,7 @@ func Example_rawBytes() {
 		log.Fatal(err)
 	}
 	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
 	responses := bufio.NewReader(conn)
 	for _, request := range []string{
 		`{"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":1}`,
