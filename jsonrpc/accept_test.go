@@ -92,7 +92,7 @@ func TestTutorialsAcceptLoopSpins(t *testing.T) {
 			}
 			logged, paused := strings.Count(lines.String(), row.err.Error()+"\n"), time.Since(begin)
 			if listener.accepts != enough || logged != enough || paused != 0 {
-				t.Errorf("%s: %d calls of Accept, %d lines logged, %v of pauses, want %d, %[4]d, 0s", row.name, listener.accepts, logged, paused, enough)
+				t.Errorf("%s: %d calls of Accept, %d lines logged, %v of pauses, want %d, %[5]d, 0s", row.name, listener.accepts, logged, paused, enough)
 			}
 			t.Logf("%d times %q, %d lines logged, %v of pauses between them", listener.accepts, row.err, logged, paused)
 		})

@@ -52,8 +52,8 @@ func (row exchange) test(t *testing.T, conn net.Conn) {
 // matches reports whether got is want, in which … stands for the words of encoding/json:
 // they differ between its versions.
 func matches(got, want string) bool {
-	begin, end, any := strings.Cut(want, "…")
-	return got == want || any && strings.HasPrefix(got, begin) && strings.HasSuffix(got, end)
+	begin, end, found := strings.Cut(want, "…")
+	return got == want || found && strings.HasPrefix(got, begin) && strings.HasSuffix(got, end)
 }
 
 // The tutorial says that any language that supports JSON-RPC can call (§4.4, C21): right,
