@@ -3,10 +3,11 @@
 help: ## list the targets (the default)
 	@sed -n 's/^\([a-z ]*\):.*## /\1 - /p' Makefile
 
-demo: tcp http jsonrpc async ## run the four pairs, one after the other
+demo: ## run the four pairs, one after the other
+	@go run ./shared/demo $(if $(ADDR),-addr $(ADDR))
 
 tcp http jsonrpc async: ## run one pair: start the server, run the client, stop the server
-	@sh .ci/pair $@ $(ADDR)
+	@go run ./shared/demo $(if $(ADDR),-addr $(ADDR)) $@
 
 test: ## run the tests
 	go test ./...
@@ -14,13 +15,13 @@ test: ## run the tests
 bench: ## what a call costs, in ratios (half a minute)
 	go test -run '^$$' -bench 'Ratios|Scale' -benchtime 1x ./shared
 
-check: ## what CI checks: format, vet for three systems, tests in any order under the race detector
+check: ## what CI checks: format, vet for three systems and 32 bits, tests in any order under the race detector
 	! gofmt -d . | grep .
 	go vet ./...
 	GOOS=windows go vet ./...
 	GOOS=darwin go vet ./...
+	GOARCH=386 go vet ./...
 	go test -race -shuffle=on ./...
 	go test -run '^$$' -bench 'Call|Payload|Additions' -benchtime 1x ./shared
 
 .PHONY: help demo tcp http jsonrpc async test bench check
-.NOTPARALLEL:

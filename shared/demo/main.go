@@ -1,0 +1,73 @@
+// Demo runs the pairs of server and client, one after the other, and prints what each side
+// prints.
+//
+// Usage: go run ./shared/demo [-addr localhost:0] [tcp] [http] [jsonrpc] [async]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"example.com/netrpc/shared/programtest"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("demo: ")
+	addr := flag.String("addr", "", "let the servers listen on this `address`, such as localhost:0 for free ports")
+	flag.Parse()
+	pairs := flag.Args()
+	if len(pairs) == 0 {
+		pairs = []string{"tcp", "http", "jsonrpc", "async"}
+	}
+	// A signal ends the context, and then the deferred calls end the programs.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	for _, pair := range pairs {
+		if err := run(ctx, pair, *addr); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// run runs one pair.
+func run(ctx context.Context, pair, addr string) error {
+	programs, err := programtest.Build(".", pair+"/server", pair+"/client")
+	if err != nil {
+		return err
+	}
+	defer programs.Close()
+
+	var args []string
+	if addr != "" {
+		args = []string{"-addr", addr}
+	}
+	fmt.Printf("$ go run ./%s/server\n", pair)
+	server, err := programtest.Start(programs.Path(pair+"/server"), args...)
+	if err != nil {
+		return err
+	}
+	defer server.Kill()
+	fmt.Printf("%s/server: listening on %s\n", pair, server.Addr)
+
+	fmt.Printf("$ go run ./%s/client\n", pair)
+	client, err := programtest.Run(ctx, programs.Path(pair+"/client"), "-addr", server.Addr)
+	fmt.Print(client.Stdout, client.Stderr)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted")
+	}
+	if err != nil {
+		return err
+	}
+	if client.ExitCode != 0 {
+		return fmt.Errorf("%s/client: exit status %d", pair, client.ExitCode)
+	}
+	printed, err := server.Stop()
+	fmt.Print(printed)
+	return err
+}

@@ -1,0 +1,170 @@
+// Package programtest builds, runs, starts and stops the programs of this repository, for
+// its tests and for its demo. No wait in it is longer than Patience.
+package programtest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Patience is for what should take no time.
+const Patience = 30 * time.Second
+
+// Programs are built programs in a folder of their own.
+type Programs struct{ dir string }
+
+// Build builds programs, such as "tcp/server", from the repository at root. Close removes them.
+func Build(root string, programs ...string) (*Programs, error) {
+	dir, err := os.MkdirTemp("", "netrpc")
+	if err != nil {
+		return nil, err
+	}
+	p := &Programs{dir}
+	folders := map[string][]string{}
+	for _, program := range programs {
+		folder := path.Dir(program)
+		folders[folder] = append(folders[folder], "./"+program)
+	}
+	for folder, packages := range folders { // one go build names all its output alike
+		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(dir, folder) + string(filepath.Separator)}, packages...)
+		build := exec.Command("go", args...)
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			p.Close()
+			return nil, fmt.Errorf("go build %s: %w\n%s", strings.Join(packages, " "), err, out)
+		}
+	}
+	return p, nil
+}
+
+// Close removes the programs.
+func (p *Programs) Close() error { return os.RemoveAll(p.dir) }
+
+// Path returns the file of a program.
+func (p *Programs) Path(program string) string {
+	file := filepath.Join(p.dir, filepath.FromSlash(program))
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	return file
+}
+
+// Result is what a program has printed, and how it ended.
+type Result struct {
+	Stdout, Stderr string
+	ExitCode       int // -1 if a signal ended it
+}
+
+// Run runs a program to its end, which must come before ctx ends and within twice Patience.
+func Run(ctx context.Context, file string, args ...string) (Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, file, args...)
+	cmd.WaitDelay = time.Second // for children that outlive it
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	result := Result{stdout.String(), stderr.String(), -1}
+	if cmd.ProcessState != nil {
+		result.ExitCode = cmd.ProcessState.ExitCode()
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+		err = nil // the exit code says it
+	}
+	return result, err
+}
+
+// Server is a server program that runs.
+type Server struct {
+	Addr    string
+	Lines   <-chan string // what it prints to stderr after its first line; closed at its end
+	Process *os.Process
+	ended   chan struct{} // closed when it has ended, and err is set
+	err     error
+}
+
+// Start starts a server and waits until it says where it listens.
+func Start(file string, args ...string) (*Server, error) {
+	cmd := exec.Command(file, args...)
+	pipe, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := make(chan string, 1000)
+	s := &Server{Lines: lines, Process: cmd.Process, ended: make(chan struct{})}
+	go func() {
+		for scanner := bufio.NewScanner(pipe); scanner.Scan(); {
+			lines <- scanner.Text()
+		}
+		s.err = cmd.Wait()
+		close(lines)
+		close(s.ended)
+	}()
+	select {
+	case first, ok := <-lines:
+		_, addr, found := strings.Cut(first, ": listening on ")
+		if found {
+			s.Addr = addr
+			return s, nil
+		}
+		s.Kill()
+		return nil, fmt.Errorf("%s begins with %q (anything at all: %t), not with where it listens", file, first, ok)
+	case <-time.After(Patience):
+		s.Kill()
+		return nil, fmt.Errorf("%s does not say where it listens within %v", file, Patience)
+	}
+}
+
+// Stop asks the server to stop, as Ctrl-C does, and waits for its end. It returns what the
+// server has printed meanwhile, and an error if it ends with another code than 0. On Windows,
+// where there is no such signal to send, it ends the server.
+func (s *Server) Stop() (printed string, err error) {
+	if runtime.GOOS == "windows" {
+		s.Kill()
+		return "", nil
+	}
+	if err := s.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return "", err
+	}
+	return s.Wait()
+}
+
+// Wait waits for the end of the server and returns what it has printed meanwhile. A server
+// that does not end within Patience is killed.
+func (s *Server) Wait() (printed string, err error) {
+	late := time.After(Patience)
+	for {
+		select {
+		case line, more := <-s.Lines:
+			if !more {
+				<-s.ended
+				return printed, s.err
+			}
+			printed += line + "\n"
+		case <-late:
+			s.Kill()
+			return printed, fmt.Errorf("the server goes on for %v after it was asked to stop", Patience)
+		}
+	}
+}
+
+// Kill ends the server at once, if it still runs, and waits for that.
+func (s *Server) Kill() {
+	s.Process.Kill()
+	for range s.Lines {
+	}
+	<-s.ended
+}
