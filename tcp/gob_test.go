@@ -29,8 +29,8 @@ func TestGobSendsTypesOnce(t *testing.T) {
 }
 
 // Tutorial §4.2, C12, and §5, C23: gob ties both sides to Go. What it sends is not the
-// values alone but a description of Go types, in a format of its own (encoding/gob documents
-// it, and has the only implementation that Go's authors maintain).
+// values alone, but also what Go knows of their types: names, fields and kinds, in a format
+// of its own (package encoding/gob documents it). A peer has to understand both.
 func TestGobDescribesGoTypes(t *testing.T) {
 	client, conn := connect(t, new(shared.MathService))
 	if err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int)); err != nil {
