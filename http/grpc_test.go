@@ -208,7 +208,7 @@ func grpcStart(ctx context.Context, client *http.Client, method string, requests
 	req.Header.Set("Content-Type", "application/grpc")
 	req.Header.Set("TE", "trailers")
 	if deadline, ok := ctx.Deadline(); ok {
-		left := min(max(time.Until(deadline).Milliseconds(), 1), 99999999)
+		left := min(max(time.Until(deadline).Milliseconds(), 0)+1, 99999999)
 		req.Header.Set("Grpc-Timeout", fmt.Sprintf("%dm", left))
 	}
 	// Do returns with the headers of the answer, which may not come before there are requests.
@@ -217,7 +217,7 @@ func grpcStart(ctx context.Context, client *http.Client, method string, requests
 	return func() (grpcMessage, error) {
 		resp, err := do()
 		if err != nil {
-			return grpcMessage{}, grpcStatus(err)
+			return grpcMessage{}, grpcStatus(cmp.Or(ctx.Err(), err))
 		}
 		if resp.StatusCode != http.StatusOK {
 			resp.Body.Close()
@@ -229,7 +229,7 @@ func grpcStart(ctx context.Context, client *http.Client, method string, requests
 		}
 		resp.Body.Close()
 		if err != io.EOF {
-			return grpcMessage{}, grpcStatus(err)
+			return grpcMessage{}, grpcStatus(cmp.Or(ctx.Err(), err))
 		}
 		return grpcMessage{}, grpcEnd(resp)
 	}

@@ -68,7 +68,8 @@ func (m grpcMessage) encode() (b []byte) {
 
 // grpcDecode skips fields that it does not know: a newer .proto may have more of them.
 func grpcDecode(b []byte) (m grpcMessage, err error) {
-	for groups := 0; len(b) > 0 || groups > 0; { // groups that have begun, and not ended
+	var groups []uint64 // their numbers: they have begun (type 3), and not ended (type 4)
+	for len(b) > 0 || len(groups) > 0 {
 		tag, n := binary.Uvarint(b)
 		number := tag >> 3
 		b = b[max(n, 0):]
@@ -78,7 +79,7 @@ func grpcDecode(b []byte) (m grpcMessage, err error) {
 		}
 		switch tag & 7 {
 		case 0:
-			if groups == 0 && (number == 1 || number == 2) {
+			if len(groups) == 0 && (number == 1 || number == 2) {
 				m[number-1] = int64(value) // the last one counts
 			}
 		case 1:
@@ -86,15 +87,19 @@ func grpcDecode(b []byte) (m grpcMessage, err error) {
 		case 2: // so many bytes
 			size += int(min(value, math.MaxInt32/2))
 		case 3:
-			size, groups = 0, groups+1
+			size, groups = 0, append(groups, number)
 		case 4:
-			size, groups = 0, groups-1
+			if last := len(groups) - 1; last >= 0 && groups[last] == number {
+				size, groups = 0, groups[:last]
+			} else {
+				n = 0
+			}
 		case 5:
 			size = 4
 		default:
 			n = 0
 		}
-		if n <= 0 || number == 0 || number >= 1<<29 || size > len(b) || groups < 0 {
+		if n <= 0 || number == 0 || number >= 1<<29 || size > len(b) {
 			return m, grpcError{grpcInternal, "not a Protobuf message"}
 		}
 		b = b[size:]
@@ -151,8 +156,15 @@ func grpcSetStatus(header http.Header, err error) {
 	status := grpcStatus(err)
 	header.Set(http.TrailerPrefix+"Grpc-Status", strconv.Itoa(status.code))
 	if status.code != grpcOK {
-		text := strings.ReplaceAll(url.PathEscape(status.text), "%20", " ")
-		header.Set(http.TrailerPrefix+"Grpc-Message", text)
+		var text strings.Builder // a header may hold the printable part of ASCII
+		for _, b := range []byte(status.text) {
+			if b < ' ' || b > '~' || b == '%' {
+				fmt.Fprintf(&text, "%%%02X", b)
+			} else {
+				text.WriteByte(b)
+			}
+		}
+		header.Set(http.TrailerPrefix+"Grpc-Message", text.String())
 	}
 }
 
