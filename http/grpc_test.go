@@ -25,6 +25,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"time"
@@ -176,7 +177,7 @@ func (c grpcCall) sum(running bool) error {
 		if err := grpcService.Multiply(args, &product); err != nil {
 			return err
 		}
-		if before := sum; (sum+product < before) != (product < 0) {
+		if (sum+product < sum) != (product < 0) {
 			return shared.ErrOverflow
 		}
 		sum += product
@@ -186,6 +187,15 @@ func (c grpcCall) sum(running bool) error {
 			}
 		}
 	}
+}
+
+// grpcStartServer serves handler over HTTP/2 without TLS.
+func grpcStartServer(handler http.Handler) *httptest.Server {
+	ts := httptest.NewUnstartedServer(handler)
+	ts.Config.Protocols = new(http.Protocols)
+	ts.Config.Protocols.SetUnencryptedHTTP2(true)
+	ts.Start()
+	return ts
 }
 
 // newGRPCClient returns a client of the server to which dial connects, once.
@@ -199,8 +209,8 @@ func newGRPCClient(dial func() (net.Conn, error)) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// grpcStart starts a call, and returns what receives its replies: after the last one an io.EOF.
-func grpcStart(ctx context.Context, client *http.Client, method string, requests io.Reader) func() (grpcMessage, error) {
+// grpcStartCall returns what receives the replies, and after the last one an io.EOF.
+func grpcStartCall(ctx context.Context, client *http.Client, method string, requests io.Reader) func() (grpcMessage, error) {
 	req, err := http.NewRequestWithContext(ctx, "POST", "http://localhost/MathService/"+method, requests)
 	if err != nil {
 		return func() (grpcMessage, error) { return grpcMessage{}, err }
@@ -239,7 +249,7 @@ func grpcStart(ctx context.Context, client *http.Client, method string, requests
 func grpcInvoke(ctx context.Context, client *http.Client, method string, args grpcMessage) (grpcMessage, error) {
 	var request bytes.Buffer
 	grpcSend(&request, args)
-	receive := grpcStart(ctx, client, method, &request)
+	receive := grpcStartCall(ctx, client, method, &request)
 	reply, err := receive()
 	if err == nil {
 		if _, err = receive(); err == io.EOF {
