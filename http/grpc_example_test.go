@@ -13,7 +13,7 @@ import (
 // grpcExplain prints the bytes of a frame, and what they say.
 func grpcExplain(frame []byte, fields ...string) {
 	line := func(b []byte, format string, a ...any) {
-		fmt.Printf("  %-30s%s\n", fmt.Sprintf("% x", b), fmt.Sprintf(format, a...))
+		fmt.Printf("  %-31s%s\n", fmt.Sprintf("% x", b), fmt.Sprintf(format, a...))
 	}
 	line(frame[:1], "not compressed")
 	line(frame[1:5], "a message of %d bytes", binary.BigEndian.Uint32(frame[1:5]))
@@ -91,27 +91,27 @@ func Example_grpc() {
 	// POST /MathService/Multiply HTTP/2.0
 	//   content-type: application/grpc
 	//   te: trailers
-	//   00                            not compressed
-	//   00 00 00 04                   a message of 4 bytes
-	//   08                            field 1, a, of type 0, a varint
-	//   0a                            10
-	//   10                            field 2, b, of type 0, a varint
-	//   14                            20
+	//   00                             not compressed
+	//   00 00 00 04                    a message of 4 bytes
+	//   08                             field 1, a, of type 0, a varint
+	//   0a                             10
+	//   10                             field 2, b, of type 0, a varint
+	//   14                             20
 	// Answer: HTTP/2.0 200 OK
 	//   content-type: application/grpc
-	//   00                            not compressed
-	//   00 00 00 03                   a message of 3 bytes
-	//   08                            field 1, value, of type 0, a varint
-	//   c8 01                         200
+	//   00                             not compressed
+	//   00 00 00 03                    a message of 3 bytes
+	//   08                             field 1, value, of type 0, a varint
+	//   c8 01                          200
 	// Trailers:
 	//   grpc-status: 0
 	// POST /MathService/Divide HTTP/2.0
 	//   content-type: application/grpc
 	//   te: trailers
-	//   00                            not compressed
-	//   00 00 00 0b                   a message of 11 bytes
-	//   08                            field 1, a, of type 0, a varint
-	//   f9 ff ff ff ff ff ff ff ff 01 -7
+	//   00                             not compressed
+	//   00 00 00 0b                    a message of 11 bytes
+	//   08                             field 1, a, of type 0, a varint
+	//   f9 ff ff ff ff ff ff ff ff 01  -7
 	// Answer: HTTP/2.0 200 OK
 	//   content-type: application/grpc
 	// Trailers:
