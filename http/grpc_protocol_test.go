@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -154,7 +155,9 @@ func TestGRPCTimeoutUnits(t *testing.T) {
 
 // HTTP/1.1 has no streams to run a call in.
 func TestGRPCNeedsHTTP2(t *testing.T) {
-	resp, err := http.Post("http://"+start(t, newGRPCHandler())+"/MathService/Multiply", "application/grpc", nil)
+	ts := httptest.NewServer(newGRPCHandler())
+	defer ts.Close()
+	resp, err := http.Post(ts.URL+"/MathService/Multiply", "application/grpc", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

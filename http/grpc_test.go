@@ -56,8 +56,8 @@ func newGRPCHandler() http.Handler {
 	})
 }
 
-// grpcServe executes a call. If its client cancels or its deadline passes, its context ends,
-// and so does its reading and writing: whatever the method does, it stops.
+// grpcServe executes a call. When its client cancels or its deadline passes, its context ends,
+// and its reading and writing, too: whatever the method does, it stops.
 func grpcServe(w http.ResponseWriter, r *http.Request) error {
 	call := grpcCall{r.Context(), w, r}
 	if header := r.Header.Get("Grpc-Timeout"); header != "" {
@@ -166,10 +166,10 @@ func (c grpcCall) sum(running bool) error {
 	sum := 0
 	for {
 		args, err := c.receive()
-		if err == io.EOF && running {
-			return nil
-		} else if err == io.EOF {
+		if err == io.EOF && !running {
 			return c.send(sum, 0)
+		} else if err == io.EOF {
+			return nil
 		} else if err != nil {
 			return err
 		}
@@ -229,19 +229,19 @@ func grpcStartCall(ctx context.Context, client *http.Client, method string, requ
 		if err != nil {
 			return grpcMessage{}, grpcStatus(cmp.Or(ctx.Err(), err))
 		}
-		if resp.StatusCode != http.StatusOK {
+		if resp.StatusCode != http.StatusOK { // no gRPC server, perhaps
 			resp.Body.Close()
-			return grpcMessage{}, grpcError{grpcUnknown, resp.Status}
+			return grpcMessage{}, grpcError{grpcUnknown, "HTTP's status is " + resp.Status}
 		}
 		m, err := grpcReceive(resp.Body, nil)
 		if err == nil {
 			return m, nil
 		}
 		resp.Body.Close()
-		if err != io.EOF {
-			return grpcMessage{}, grpcStatus(cmp.Or(ctx.Err(), err))
+		if err == io.EOF {
+			return m, grpcEnd(resp)
 		}
-		return grpcMessage{}, grpcEnd(resp)
+		return m, grpcStatus(cmp.Or(ctx.Err(), err))
 	}
 }
 
