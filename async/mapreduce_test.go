@@ -1,0 +1,202 @@
+package async_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/rpc"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Worker counts words for a master. It is killed when it comes to lastWord.
+type Worker struct {
+	conn     net.Conn
+	lastWord string
+}
+
+// Map counts the words of text. It only computes: twice does the same as once.
+func (w *Worker) Map(text string, counts *map[string]int) error {
+	*counts = make(map[string]int)
+	for _, word := range strings.Fields(text) {
+		if word == w.lastWord {
+			return w.conn.Close() // all that a master sees of a killed process
+		}
+		(*counts)[word]++
+	}
+	return nil
+}
+
+// startWorker starts a worker, an rpc server of its own, and connects to it.
+func startWorker(lastWord string) *rpc.Client {
+	ours, theirs := net.Pipe() // between machines: net.Listen and net.Dial
+	server := rpc.NewServer()
+	if err := server.Register(&Worker{theirs, lastWord}); err != nil {
+		log.Fatal(err)
+	}
+	go server.ServeConn(theirs)
+	return rpc.NewClient(ours)
+}
+
+// countWords is the master. It has the workers count the words of all pieces, and
+// returns also the pieces that it had to hand out again.
+func countWords(pieces []string, workers ...*rpc.Client) (total map[string]int, again []string, err error) {
+	type task struct {
+		worker *rpc.Client
+		piece  string
+	}
+	running := make(map[any]task)              // by the reply that it will fill
+	done := make(chan *rpc.Call, len(workers)) // room for all: a worker has one task at a time
+	idle, todo := slices.Clone(workers), slices.Clone(pieces)
+	total = make(map[string]int)
+	for len(todo)+len(running) > 0 {
+		for len(idle) > 0 && len(todo) > 0 {
+			t, counts := task{idle[0], todo[0]}, new(map[string]int)
+			idle, todo, running[counts] = idle[1:], todo[1:], t
+			go t.worker.Go("Worker.Map", t.piece, counts, done) // Go blocks while a worker does not read
+		}
+		if len(running) == 0 {
+			return nil, again, fmt.Errorf("no worker is left: %w", err)
+		}
+		select {
+		case call := <-done:
+			t := running[call.Reply]
+			delete(running, call.Reply)
+			if err = call.Error; err != nil { // this worker gets no more tasks
+				todo, again = append(todo, t.piece), append(again, t.piece)
+				continue
+			}
+			idle = append(idle, t.worker)
+			for word, n := range *call.Reply.(*map[string]int) { // reduce
+				total[word] += n
+			}
+		case <-time.After(10 * time.Second): // a worker that hangs is as good as dead
+			for _, t := range running {
+				t.worker.Close() // which ends its call with an error
+			}
+		}
+	}
+	return total, again, nil
+}
+
+// How does a master share out work? This is MapReduce in small (tutorial §3), and how MIT's
+// course on distributed systems, 6.5840, begins: its first lab is a coordinator with workers.
+//
+// A lost connection does not tell whether the task ran: the worker may have died before it, in
+// it, or when the answer was on its way. So the task is done again, and that is right because Map
+// is idempotent, and because only what arrives is added up: each piece counts once.
+func Example_mapReduce() {
+	workers := []*rpc.Client{startWorker(""), startWorker("sat"), startWorker("")}
+	for _, worker := range workers {
+		defer worker.Close()
+	}
+	pieces := []string{"the cat sat on the mat", "the dog sat on the cat", "the end of the cat", "the mat of the dog"}
+	counts, again, err := countWords(pieces, workers...)
+	fmt.Printf("handed out again: %q\n", again)
+	fmt.Println(counts, err)
+	// Output:
+	// handed out again: ["the dog sat on the cat"]
+	// map[cat:3 dog:2 end:1 mat:2 of:2 on:2 sat:2 the:8] <nil>
+}
+
+// mortalConn is a worker's connection that is lost after as many bytes, there and back.
+type mortalConn struct {
+	net.Conn
+	left atomic.Int64
+}
+
+func (c *mortalConn) Read(p []byte) (int, error)  { return c.pass(p, c.Conn.Read) }
+func (c *mortalConn) Write(p []byte) (int, error) { return c.pass(p, c.Conn.Write) }
+
+func (c *mortalConn) pass(p []byte, pass func([]byte) (int, error)) (int, error) {
+	n, err := pass(p[:min(int64(len(p)), max(0, c.left.Load()))])
+	if c.left.Add(int64(-n)) <= 0 {
+		c.Close()
+		return n, io.ErrClosedPipe
+	}
+	return n, err
+}
+
+// startMortal starts a worker that dies after as many bytes, and connects to it.
+func startMortal(t *testing.T, bytes int64) *rpc.Client {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	conn := &mortalConn{Conn: theirs}
+	conn.left.Store(bytes)
+	server := rpc.NewServer()
+	if err := server.Register(&Worker{conn: conn}); err != nil {
+		t.Fatal(err)
+	}
+	go server.ServeConn(conn)
+	return rpc.NewClient(ours)
+}
+
+// Workers may die at any byte: of the first task or the last, in the request or in the answer.
+// While one lives, the words are exact; when none is left, countWords ends with an error (§3).
+func TestWordsAreExactWheneverWorkersDie(t *testing.T) {
+	const all = 700 // more bytes than a worker has to do with
+	var first, last []string
+	for n := range int64(all) {
+		counts, again, err := countFour(t, startMortal(t, n), startMortal(t, n), startWorker(""))
+		if err != nil || !maps.Equal(counts, fourCounts) {
+			t.Fatalf("one lives, two die after %d bytes: %v, %v; want %v", n, counts, err, fourCounts)
+		}
+		if n == 0 {
+			first = again
+		}
+		last = again
+		counts, _, err = countFour(t, startMortal(t, n), startMortal(t, n))
+		if err == nil && !maps.Equal(counts, fourCounts) {
+			t.Fatalf("both die after %d bytes: %v, want %v or an error", n, counts, fourCounts)
+		}
+		if n == 0 && err == nil {
+			t.Fatal("countWords returns no error although both workers died at once")
+		}
+	}
+	t.Logf("handed out again when two die after 0 bytes: %q, after %d: %q", first, all-1, last)
+	if len(first) == 0 || len(last) != 0 {
+		t.Errorf("want some, then none")
+	}
+}
+
+// A worker that hangs is given up after a while, and its task goes to another as well.
+func TestAWorkerThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mute, theirs := net.Pipe() // nobody reads from theirs
+		defer theirs.Close()
+		begin := time.Now()
+		counts, again, err := countFour(t, rpc.NewClient(mute), startWorker(""))
+		t.Logf("after %v: %v, handed out again: %q", time.Since(begin), counts, again)
+		if err != nil || !maps.Equal(counts, fourCounts) || len(again) != 1 {
+			t.Errorf("%v, %q again, %v; want %v, one again", counts, again, err, fourCounts)
+		}
+	})
+}
+
+var fourCounts = map[string]int{"a": 4, "b": 2, "c": 2}
+
+// countFour has four pieces counted, and closes the workers.
+func countFour(t *testing.T, workers ...*rpc.Client) (counts map[string]int, again []string, err error) {
+	t.Helper()
+	for _, worker := range workers {
+		defer worker.Close()
+	}
+	ended := make(chan bool)
+	go func() {
+		counts, again, err = countWords([]string{"a b", "a c", "b c", "a a"}, workers...)
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(30 * time.Second):
+		t.Fatal("countWords has not ended within 30s")
+	}
+	slices.Sort(again)
+	return counts, again, err
+}
