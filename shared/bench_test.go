@@ -110,6 +110,11 @@ var benchAdditions = []benchRow{
 		b.Cleanup(cancel)
 		return b.stub(ctx)
 	}},
+	{"writes gathered", func(b *bench) benchCall {
+		l, server := b.listen("tcp"), b.server()
+		b.accept(l, func(conn net.Conn) { server.ServeConn(gatherWrites(conn)) })
+		return benchMultiply(rpc.NewClient(gatherWrites(b.connect(l))).Call)
+	}},
 }
 
 func benchAlone(b *bench) benchCall { return benchMultiply(b.gob(b.listen("tcp")).Call) }
