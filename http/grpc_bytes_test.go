@@ -89,24 +89,24 @@ func grpcRival(t *testing.T, codec string, service any) (*rpc.Client, *grpcTape)
 	return client, tape
 }
 
-// http2Frame is a frame of HTTP/2: a header of nine bytes, and this.
-type http2Frame struct {
+// grpcHTTP2Frame is a frame of HTTP/2: a header of nine bytes, and this.
+type grpcHTTP2Frame struct {
 	kind    byte   // 0 is DATA, 1 HEADERS, 4 SETTINGS
 	stream  uint32 // one for each call; 0 is for all of them
 	payload []byte
 }
 
-// http2Preface is what an HTTP/2 client sends before its first frame.
-const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+// grpcHTTP2Preface is what an HTTP/2 client sends before its first frame.
+const grpcHTTP2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-func http2Frames(b []byte) (frames []http2Frame) {
-	b = bytes.TrimPrefix(b, []byte(http2Preface))
+func grpcHTTP2Frames(b []byte) (frames []grpcHTTP2Frame) {
+	b = bytes.TrimPrefix(b, []byte(grpcHTTP2Preface))
 	for len(b) >= 9 {
 		end := 9 + int(binary.BigEndian.Uint32(b)>>8)
 		if len(b) < end {
 			break
 		}
-		frames = append(frames, http2Frame{b[3], binary.BigEndian.Uint32(b[5:]), b[9:end]})
+		frames = append(frames, grpcHTTP2Frame{b[3], binary.BigEndian.Uint32(b[5:]), b[9:end]})
 		b = b[end:]
 	}
 	return frames
@@ -114,7 +114,7 @@ func http2Frames(b []byte) (frames []http2Frame) {
 
 // grpcThreeCalls calls Multiply(10, 20) three times on one connection, and returns what the
 // client sends for each: over gRPC a frame of HEADERS and one of DATA.
-func grpcThreeCalls(t *testing.T) (calls [3][2]http2Frame) {
+func grpcThreeCalls(t *testing.T) (calls [3][2]grpcHTTP2Frame) {
 	t.Helper()
 	client, tape := grpcConnect(t, newGRPCHandler())
 	for i := range calls {
@@ -122,14 +122,14 @@ func grpcThreeCalls(t *testing.T) (calls [3][2]http2Frame) {
 		if err != nil || reply[0] != 200 {
 			t.Fatalf("Multiply(10, 20) = %d, %v, want 200", reply[0], err)
 		}
-		frames := slices.DeleteFunc(http2Frames(tape.take()), func(f http2Frame) bool { return f.stream == 0 })
+		frames := slices.DeleteFunc(grpcHTTP2Frames(tape.take()), func(f grpcHTTP2Frame) bool { return f.stream == 0 })
 		if len(frames) != 2 || frames[0].kind != 1 || frames[1].kind != 0 {
 			t.Fatalf("call %d sent the frames %v, want HEADERS and DATA", i+1, frames)
 		}
 		// In the first headers or in the second HPACK also says how large its table may be:
 		// three bytes, which are not counted.
 		frames[0].payload = bytes.TrimPrefix(frames[0].payload, []byte{0x3f, 0xe1, 0x1f})
-		calls[i] = [2]http2Frame(frames)
+		calls[i] = [2]grpcHTTP2Frame(frames)
 	}
 	return calls
 }
@@ -227,7 +227,7 @@ func TestGRPCClientSwitchesServerPushOff(t *testing.T) {
 	if _, err := grpcInvoke(t.Context(), client, "Multiply", grpcMessage{10, 20}); err != nil {
 		t.Fatal(err)
 	}
-	frames := http2Frames(tape.take())
+	frames := grpcHTTP2Frames(tape.take())
 	if frames[0].kind != 4 {
 		t.Fatalf("the client's first frame is of type %d, want 4, SETTINGS", frames[0].kind)
 	}

@@ -75,11 +75,11 @@ func TestGRPCSmallReplyOvertakesALargeOne(t *testing.T) {
 	}
 }
 
-// Streamer is what a streaming method might look like.
-type Streamer struct{}
+// grpcStreamer is what a streaming method might look like.
+type grpcStreamer struct{}
 
 // Table would send each product when it is ready.
-func (Streamer) Table(args *shared.Args, send func(product int) error) error { return nil }
+func (grpcStreamer) Table(args *shared.Args, send func(product int) error) error { return nil }
 
 // Tutorial §5, C25, and the table's row on streams: four modes, where net/rpc has the first
 // one only: Register takes no method but those of one argument and one reply.
@@ -147,7 +147,7 @@ func TestGRPCHasFourModes(t *testing.T) {
 
 	log.SetOutput(io.Discard) // Register also logs its error
 	defer log.SetOutput(os.Stderr)
-	err = rpc.NewServer().Register(Streamer{})
+	err = rpc.NewServer().RegisterName("MathService", grpcStreamer{})
 	t.Log("net/rpc:   ", err)
 	if err == nil {
 		t.Error("Register takes a method that streams, want an error")

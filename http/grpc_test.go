@@ -98,7 +98,7 @@ func (c grpcCall) receive() (*shared.Args, error) {
 	if err == nil && (int64(args.A) != m[0] || int64(args.B) != m[1]) {
 		err = shared.ErrOverflow // of an int of 32 bits
 	}
-	return args, cmp.Or(c.ctx.Err(), err)
+	return args, err
 }
 
 // receiveOnly is for the methods that take one message, and no stream.
