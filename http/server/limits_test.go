@@ -1,0 +1,99 @@
+package main
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/rpc"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/programtest"
+)
+
+// A peer that does not finish its request is told so and cut off. One that has said CONNECT
+// may be silent for as long as it likes.
+func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
+	programs, err := programtest.Build("../..", "http/server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { programs.Close() })
+	server, err := programtest.Start(programs.Path("http/server"), "-addr", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Kill)
+	client, err := rpc.DialHTTP("tcp", server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+
+	type end struct {
+		answer string
+		after  time.Duration
+	}
+	send := func(request string) <-chan end {
+		conn, err := net.Dial("tcp", server.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(programtest.Patience))
+		begin, ended := time.Now(), make(chan end, 1)
+		go func() {
+			io.WriteString(conn, request)
+			answer, _ := io.ReadAll(conn)
+			ended <- end{string(answer), time.Since(begin)}
+		}()
+		return ended
+	}
+	header := send("POST /jsonrpc HT")
+	body := send("POST /jsonrpc HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
+	for _, row := range []struct {
+		name         string
+		ended        <-chan end
+		status, text string
+		least        time.Duration
+	}{
+		{"a header", header, "HTTP/1.1 400 Bad Request\r\n", "\r\n\r\n400 Bad Request", 2 * time.Second},
+		{"a body", body, "HTTP/1.1 408 Request Timeout\r\n", `{"error":"the body did not arrive in time","id":null,"result":null}` + "\n", 3 * time.Second},
+	} {
+		got := <-row.ended
+		if !strings.HasPrefix(got.answer, row.status) || !strings.HasSuffix(got.answer, row.text) {
+			t.Errorf("half %s is answered %q, want %q … %q", row.name, got.answer, row.status, row.text)
+		}
+		if got.after < row.least-100*time.Millisecond || got.after > row.least+3*time.Second {
+			t.Errorf("half %s is cut off after %v, want %v", row.name, got.after, row.least)
+		}
+		t.Logf("half %s: %s", row.name, strings.TrimSpace(row.status))
+	}
+	product, err := shared.NewMathServiceClient(client).Multiply(t.Context(), 6, 7)
+	if product != 42 || err != nil {
+		t.Errorf("after a silence: Multiply(6, 7) = %d, %v, want 42", product, err)
+	}
+
+	web := &http.Client{Timeout: programtest.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := web.Post("http://"+server.Addr+"/jsonrpc", "application/json", strings.NewReader(
+		`{"method": "MathService.Multiply", "params": [{"A": 6, "B": 7}], "id": 1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if body, err := io.ReadAll(resp.Body); string(body) != `{"id":1,"result":42,"error":null}`+"\n" {
+		t.Errorf("POST: %s, %v, want 42", body, err)
+	}
+	for path, want := range map[string]int{"/jsonrpc": http.StatusMethodNotAllowed, "/debug/rpc": http.StatusOK, "/": http.StatusNotFound} {
+		resp, err := web.Get("http://" + server.Addr + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("GET %s: status %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+}
