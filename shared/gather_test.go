@@ -170,9 +170,11 @@ func TestClosingAGatheringConnWaitsASecond(t *testing.T) {
 	ours, theirs := net.Pipe() // nobody reads from theirs
 	defer theirs.Close()
 	conn := gatherWrites(ours)
-	conn.Write([]byte("nobody reads this"))
 	closed := make(chan error, 1)
-	go func() { closed <- conn.Close() }()
+	go func() {
+		conn.Write([]byte("nobody reads this"))
+		closed <- conn.Close()
+	}()
 	select {
 	case err := <-closed:
 		t.Log("Close:", err)
