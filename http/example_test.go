@@ -102,7 +102,8 @@ func Example_bearerToken() {
 	// barley: the server answered 401 Unauthorized
 }
 
-// How does middleware see every call? Each call is a POST of its own, in JSON-RPC:
+// How does middleware see every call? Each call is a POST of its own, in JSON-RPC. So a program
+// on a server is also an internal tool (tutorial §3, 内部工具): whoever has curl has a client.
 //
 //	curl -d '{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}' http://localhost:1235/jsonrpc
 //

@@ -79,9 +79,11 @@ func Example_whatAServerCounts() {
 	serving.Wait() // a reply is counted when it has been sent
 	fmt.Println("calls: ", rpcCalls)
 	fmt.Println("errors:", rpcErrors)
-	fmt.Println("time was taken:", rpcSeconds.Get("MathService.Divide").(*expvar.Float).Value() > 0)
+	rpcSeconds.Do(func(method expvar.KeyValue) { fmt.Println(method.Key, "took time:", method.Value.String() != "0") })
 	// Output:
 	// calls:  {"MathService.Divide": 10, "MathService.Multiply": 10, "unknown": 10}
 	// errors: {"MathService.Divide": 2, "unknown": 10}
-	// time was taken: true
+	// MathService.Divide took time: true
+	// MathService.Multiply took time: true
+	// unknown took time: true
 }

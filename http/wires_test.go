@@ -1,0 +1,349 @@
+package http_test
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"slices"
+	"strings"
+	"sync"
+
+	"example.com/netrpc/shared"
+)
+
+// tappedListener keeps what its connections receive and send.
+type tappedListener struct {
+	net.Listener
+	mu             sync.Mutex
+	received, sent []byte
+}
+
+type tappedConn struct {
+	net.Conn
+	l *tappedListener
+}
+
+func (l *tappedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return tappedConn{conn, l}, err
+}
+
+func (c tappedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	c.l.received = append(c.l.received, p[:n]...)
+	return n, err
+}
+
+func (c tappedConn) Write(p []byte) (int, error) {
+	c.l.mu.Lock()
+	c.l.sent = append(c.l.sent, p...) // first, for the client may have it before Write returns
+	c.l.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+// tap returns what serve and call, a server and its client, send each other.
+func tap(serve func(net.Listener), call func(addr string) error) (request, reply []byte) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	tapped := &tappedListener{Listener: listener}
+	go serve(tapped)
+	defer listener.Close()
+	if err := call(listener.Addr().String()); err != nil {
+		log.Fatal(err)
+	}
+	tapped.mu.Lock()
+	defer tapped.mu.Unlock()
+	return tapped.received, tapped.sent
+}
+
+// gob numbers types in the order of their first use in a program, and the number of the first one takes a
+// byte less in its description. So these are the first here, whatever test runs first.
+func init() {
+	encoder := gob.NewEncoder(io.Discard)
+	for _, value := range []any{rpc.Request{}, shared.Args{}, rpc.Response{}} {
+		if err := encoder.Encode(value); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// span is a few bytes and what they mean.
+type span struct {
+	size    int
+	meaning string
+}
+
+// explain prints b span by span: names as text, the rest in hex.
+func explain(b []byte, spans ...span) {
+	for _, s := range append(spans, span{len(b), "?"}) {
+		this := b[:min(s.size, len(b))]
+		b = b[len(this):]
+		text := ""
+		if i := bytes.Index(this, []byte("MathService")); i >= 0 {
+			this, text = this[:i], fmt.Sprintf(" %q", this[i:])
+		}
+		if len(this) > 0 {
+			fmt.Printf("  %-30s%s\n", fmt.Sprintf("% x", this)+text, s.meaning)
+		}
+	}
+}
+
+// explainGob prints a gob stream, of which the descriptions of types come to one line.
+func explainGob(b []byte, types string, spans ...span) {
+	var described int
+	var values []byte
+	for len(b) > 0 {
+		// A message begins with its size and the number of its type. In a description that is
+		// negative: the lowest bit is the sign. Over 127 it takes a byte more, after ff.
+		message, number := b[:1+b[0]], b[1]
+		if number == 0xff {
+			number = b[2]
+		}
+		if number%2 == 1 {
+			described += len(message)
+		} else {
+			values = append(values, message...)
+		}
+		b = b[len(message):]
+	}
+	fmt.Printf("  %-30s%d bytes, first call only: %s described\n", "...", described, types)
+	explain(values, spans...)
+}
+
+// printText prints the lines of b.
+func printText(b []byte) {
+	for line := range strings.Lines(string(b)) {
+		fmt.Println(strings.TrimRight("  "+line, " \r\n"))
+	}
+}
+
+// printHeaders prints what HPACK packs into a frame.
+func printHeaders(frame grpcHTTP2Frame, pseudo string, header http.Header) {
+	// At the beginning the client may or may not say how large HPACK's table is.
+	packed := bytes.TrimPrefix(frame.payload, []byte{0x3f, 0xe1, 0x1f})
+	fmt.Printf("  frame HEADERS, %d bytes for\n", len(packed))
+	if pseudo != "" {
+		fmt.Println("   ", pseudo)
+	}
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		fmt.Printf("    %s: %s\n", strings.ToLower(name), header.Get(name))
+	}
+}
+
+// What does a call look like on its way (tutorial §4.2, §4.3, §4.4, §5)? The same one on five wires:
+// Multiply(10, 20), the first call of a connection, and its reply, 200.
+func Example_fiveWires() {
+	server := rpc.NewServer()
+	if err := server.Register(new(shared.MathService)); err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle(rpc.DefaultRPCPath, server)
+	mux.HandleFunc("POST /jsonrpc", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header()["Date"] = nil // left out: it is never the same
+		server.ServeRequest(jsonrpc.NewServerCodec(struct {
+			io.Reader
+			io.Writer
+			io.Closer
+		}{r.Body, w, r.Body}))
+	})
+	var seen *http.Request // gRPC's
+	mux.HandleFunc("POST /MathService/", func(w http.ResponseWriter, r *http.Request) {
+		seen = r
+		w.Header()["Date"] = nil
+		newGRPCHandler().ServeHTTP(w, r)
+	})
+	web := &http.Server{Handler: mux, Protocols: new(http.Protocols)}
+	web.Protocols.SetHTTP1(true)
+	web.Protocols.SetUnencryptedHTTP2(true)
+	defer web.Close()
+	serveWeb := func(l net.Listener) { web.Serve(l) }
+	multiply := func(client *rpc.Client, err error) error {
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		return client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
+	}
+
+	request, reply := tap(func(l net.Listener) {
+		if conn, err := l.Accept(); err == nil {
+			server.ServeConn(conn)
+		}
+	}, func(addr string) error { return multiply(rpc.Dial("tcp", addr)) })
+	fmt.Printf("1. gob over TCP. The request, %d bytes:\n", len(request))
+	explainGob(request, "rpc.Request and shared.Args",
+		span{3, "25 bytes of type 64 (doubled, 1 byte after ff), rpc.Request"},
+		span{22, "field 1, ServiceMethod, of 20 bytes"},
+		span{1, "the end; what is zero is left out, as field 2, Seq, is here"},
+		span{3, "7 bytes of type 65, shared.Args"},
+		span{2, "field 1, A: 10, doubled, for the lowest bit is the sign"},
+		span{3, "the next field, B: 20, doubled; the end"})
+	fmt.Printf("The reply, %d bytes:\n", len(reply))
+	explainGob(reply, "rpc.Response",
+		span{3, "25 bytes of type 66, rpc.Response"},
+		span{22, "field 1, ServiceMethod, sent back"},
+		span{1, "the end; Seq is zero, and Error is empty"},
+		span{3, "5 bytes of type 2, int, which has no fields"},
+		span{3, "200, doubled, in 2 bytes after fe"})
+
+	httpRequest, httpReply := tap(serveWeb, func(addr string) error { return multiply(rpc.DialHTTP("tcp", addr)) })
+	connect, request2, _ := bytes.Cut(httpRequest, []byte("\n\n"))
+	connected, reply2, _ := bytes.Cut(httpReply, []byte("\n\n"))
+	fmt.Println("\n2. gob over HTTP. The request:")
+	printText(connect)
+	fmt.Println("  and, when this has been answered, byte for byte as over TCP:", bytes.Equal(request, request2))
+	fmt.Println("The reply:")
+	printText(connected)
+	fmt.Println("  and then byte for byte as over TCP:", bytes.Equal(reply, reply2))
+
+	request, reply = tap(func(l net.Listener) {
+		if conn, err := l.Accept(); err == nil {
+			server.ServeCodec(jsonrpc.NewServerCodec(conn))
+		}
+	}, func(addr string) error { return multiply(jsonrpc.Dial("tcp", addr)) })
+	fmt.Printf("\n3. JSON over TCP. The request, %d bytes:\n", len(request))
+	printText(request)
+	fmt.Printf("The reply, %d bytes:\n", len(reply))
+	printText(reply)
+
+	body := request
+	request, reply = tap(serveWeb, func(addr string) error {
+		req, err := http.NewRequest("POST", "http://"+addr+"/jsonrpc", bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Host = "localhost:1235" // whatever the port
+		req.Header.Set("Content-Type", "application/json")
+		transport := &http.Transport{DisableCompression: true}
+		defer transport.CloseIdleConnections()
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+		return err
+	})
+	fmt.Printf("\n4. JSON over POST. The request, %d bytes:\n", len(request))
+	printText(request)
+	fmt.Printf("The reply, %d bytes and the date:\n", len(reply))
+	printText(reply)
+
+	var resp *http.Response
+	request, reply = tap(serveWeb, func(addr string) error {
+		client := newGRPCClient(func() (net.Conn, error) { return net.Dial("tcp", addr) })
+		defer client.CloseIdleConnections()
+		var message bytes.Buffer
+		grpcSend(&message, grpcMessage{10, 20})
+		req, err := http.NewRequest("POST", "http://localhost/MathService/Multiply", &message)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Content-Type", "application/grpc")
+		req.Header.Set("TE", "trailers")
+		resp, err = client.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		_, err = io.ReadAll(resp.Body)
+		return err
+	})
+	ofCall := func(b []byte, frames int) []grpcHTTP2Frame {
+		all := slices.DeleteFunc(grpcHTTP2Frames(b), func(f grpcHTTP2Frame) bool { return f.stream != 1 || f.kind > 1 })
+		if len(all) != frames {
+			log.Fatalf("%d frames of HEADERS and DATA, want %d", len(all), frames)
+		}
+		return all
+	}
+	frames := ofCall(request, 2)
+	fmt.Println("\n5. gRPC over HTTP/2, whose frames for the connection itself are not shown. The request:")
+	printHeaders(frames[0], fmt.Sprintf(":method: %s, :scheme: http, :authority: %s, :path: %s", seen.Method, seen.Host, seen.URL.Path), seen.Header)
+	explain(frames[1].payload,
+		span{5, "frame DATA: not compressed, a message of 4 bytes"},
+		span{2, "field 1, a: 10"},
+		span{2, "field 2, b: 20"})
+	fmt.Println("The reply:")
+	frames = ofCall(reply, 3)
+	printHeaders(frames[0], fmt.Sprint(":status: ", resp.StatusCode), resp.Header)
+	explain(frames[1].payload,
+		span{5, "frame DATA: not compressed, a message of 3 bytes"},
+		span{3, "field 1, value: 200, which is 0x48 + 1<<7"})
+	printHeaders(frames[2], "", resp.Trailer)
+	// Output:
+	// 1. gob over TCP. The request, 112 bytes:
+	//   ...                           78 bytes, first call only: rpc.Request and shared.Args described
+	//   19 ff 80                      25 bytes of type 64 (doubled, 1 byte after ff), rpc.Request
+	//   01 14 "MathService.Multiply"  field 1, ServiceMethod, of 20 bytes
+	//   00                            the end; what is zero is left out, as field 2, Seq, is here
+	//   07 ff 82                      7 bytes of type 65, shared.Args
+	//   01 14                         field 1, A: 10, doubled, for the lowest bit is the sign
+	//   01 28 00                      the next field, B: 20, doubled; the end
+	// The reply, 91 bytes:
+	//   ...                           59 bytes, first call only: rpc.Response described
+	//   19 ff 84                      25 bytes of type 66, rpc.Response
+	//   01 14 "MathService.Multiply"  field 1, ServiceMethod, sent back
+	//   00                            the end; Seq is zero, and Error is empty
+	//   05 04 00                      5 bytes of type 2, int, which has no fields
+	//   fe 01 90                      200, doubled, in 2 bytes after fe
+	//
+	// 2. gob over HTTP. The request:
+	//   CONNECT /_goRPC_ HTTP/1.0
+	//   and, when this has been answered, byte for byte as over TCP: true
+	// The reply:
+	//   HTTP/1.0 200 Connected to Go RPC
+	//   and then byte for byte as over TCP: true
+	//
+	// 3. JSON over TCP. The request, 68 bytes:
+	//   {"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}
+	// The reply, 35 bytes:
+	//   {"id":0,"result":200,"error":null}
+	//
+	// 4. JSON over POST. The request, 200 bytes:
+	//   POST /jsonrpc HTTP/1.1
+	//   Host: localhost:1235
+	//   User-Agent: Go-http-client/1.1
+	//   Content-Length: 68
+	//   Content-Type: application/json
+	//
+	//   {"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}
+	// The reply, 106 bytes and the date:
+	//   HTTP/1.1 200 OK
+	//   Content-Type: application/json
+	//   Content-Length: 35
+	//
+	//   {"id":0,"result":200,"error":null}
+	//
+	// 5. gRPC over HTTP/2, whose frames for the connection itself are not shown. The request:
+	//   frame HEADERS, 70 bytes for
+	//     :method: POST, :scheme: http, :authority: localhost, :path: /MathService/Multiply
+	//     content-length: 9
+	//     content-type: application/grpc
+	//     te: trailers
+	//     user-agent: Go-http-client/2.0
+	//   00 00 00 00 04                frame DATA: not compressed, a message of 4 bytes
+	//   08 0a                         field 1, a: 10
+	//   10 14                         field 2, b: 20
+	// The reply:
+	//   frame HEADERS, 37 bytes for
+	//     :status: 200
+	//     content-type: application/grpc
+	//     grpc-accept-encoding: identity
+	//   00 00 00 00 03                frame DATA: not compressed, a message of 3 bytes
+	//   08 c8 01                      field 1, value: 200, which is 0x48 + 1<<7
+	//   frame HEADERS, 12 bytes for
+	//     grpc-status: 0
+}
