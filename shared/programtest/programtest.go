@@ -37,15 +37,14 @@ func Build(root string, programs ...string) (*Programs, error) {
 	if err != nil {
 		return nil, err
 	}
+	look(root)
 	p := &Programs{dir}
 	folders := map[string][]string{}
 	for _, program := range programs {
 		folder := path.Dir(program)
 		folders[folder] = append(folders[folder], "./"+program)
 	}
-	seen(root, "shared")
 	for folder, packages := range folders { // one go build names all its output alike
-		seen(root, folder)
 		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(dir, folder) + string(filepath.Separator)}, packages...)
 		build := exec.Command("go", args...)
 		build.Dir = root
@@ -57,15 +56,12 @@ func Build(root string, programs ...string) (*Programs, error) {
 	return p, nil
 }
 
-// seen looks at every file of a folder: go test repeats an old result unless it has seen the
-// test look at what the result depends on.
-func seen(root, folder string) {
-	filepath.WalkDir(filepath.Join(root, folder), func(file string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() {
-			os.Stat(file)
-		}
-		return nil
-	})
+// look opens every folder of the repository that has code: go test repeats an old result
+// unless it has seen the test open what the result depends on.
+func look(root string) {
+	for _, folder := range []string{"tcp", "http", "jsonrpc", "async", "shared"} {
+		filepath.WalkDir(filepath.Join(root, folder), func(string, fs.DirEntry, error) error { return nil })
+	}
 }
 
 // Close removes the programs.
