@@ -85,7 +85,7 @@ func TestTheDemoSaysWhatIsWrong(t *testing.T) {
 		says string
 	}{
 		{[]string{"-addr", l.Addr().String(), "jsonrpc"}, "choose another address with -addr"},
-		{[]string{"udp"}, "udp/server"},
+		{[]string{"udp"}, "udp"},
 	} {
 		got, err := programtest.Run(t.Context(), demo, row.args...)
 		if err != nil || got.ExitCode != 1 || !strings.Contains(got.Stderr, row.says) {
