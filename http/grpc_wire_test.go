@@ -59,7 +59,7 @@ type grpcMessage [2]int64
 func (m grpcMessage) encode() (b []byte) {
 	for i, value := range m {
 		if value != 0 { // as in gob, a zero is left out
-			b = binary.AppendUvarint(b, uint64(i+1)<<3|0)
+			b = binary.AppendUvarint(b, uint64(i+1)<<3)
 			b = binary.AppendUvarint(b, uint64(value)) // ten bytes if it is negative
 		}
 	}
