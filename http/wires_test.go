@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"example.com/netrpc/shared"
 )
@@ -59,8 +60,15 @@ func tap(serve func(net.Listener), call func(addr string) error) (request, reply
 	tapped := &tappedListener{Listener: listener}
 	go serve(tapped)
 	defer listener.Close()
-	if err := call(listener.Addr().String()); err != nil {
-		log.Fatal(err)
+	answered := make(chan error, 1)
+	go func() { answered <- call(listener.Addr().String()) }()
+	select {
+	case err := <-answered:
+		if err != nil {
+			log.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		log.Fatal("no answer within 10s")
 	}
 	tapped.mu.Lock()
 	defer tapped.mu.Unlock()

@@ -64,6 +64,7 @@ func Example_whatAServerCounts() {
 		log.Fatal(err)
 	}
 	ours, theirs := net.Pipe() // a listener's connections do as well
+	ours.SetDeadline(time.Now().Add(10 * time.Second))
 	client := jsonrpc.NewClient(ours)
 	var serving, calling sync.WaitGroup
 	serving.Go(func() { server.ServeCodec(&countingCodec{ServerCodec: jsonrpc.NewServerCodec(theirs)}) })

@@ -75,6 +75,7 @@ func Example_gatherWrites() {
 		log.Fatal(err)
 	}
 	ours, theirs := net.Pipe() // between two processes: net.Listen and net.Dial
+	ours.SetDeadline(time.Now().Add(10 * time.Second))
 	go server.ServeConn(gatherWrites(theirs))
 	written := &writeCounter{Conn: ours}
 	client := rpc.NewClient(gatherWrites(written))

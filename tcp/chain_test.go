@@ -2,6 +2,7 @@ package tcp_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -90,6 +91,8 @@ func Example_servicesInARow() {
 	for _, left := range []time.Duration{patience, time.Hour} {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+		limit := time.AfterFunc(20*time.Second, func() { users.ended <- errors.New("it was not asked") })
+		defer limit.Stop()
 		err := ask(ctx, orderClient, "OrderService.Describe", &Query{7, left}, new(string))
 		fmt.Printf("left %v: the caller gives up: %v\n", left, err)
 		if left > patience {
