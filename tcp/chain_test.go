@@ -125,7 +125,11 @@ func TestTheLastServiceStopsWhenTheFirstCallerGivesUp(t *testing.T) {
 			begin := time.Now()
 			err := ask(ctx, orderClient, "OrderService.Describe", &Query{7, row.left}, new(string))
 			gaveUp := time.Since(begin)
-			<-users.ended
+			select {
+			case <-users.ended:
+			case <-time.After(24 * time.Hour):
+				t.Fatal("the user service has not been asked")
+			}
 			worked := time.Since(begin)
 			t.Logf("left %v: the caller gave up after %v, the user service worked until %v", row.left, gaveUp, worked)
 			if err == nil || gaveUp != time.Second || worked != row.worked {
