@@ -6,15 +6,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"example.com/netrpc/shared/programtest"
 )
+
+var all = []string{"tcp", "http", "jsonrpc", "async"}
 
 func main() {
 	log.SetFlags(0)
@@ -23,13 +28,22 @@ func main() {
 	flag.Parse()
 	pairs := flag.Args()
 	if len(pairs) == 0 {
-		pairs = []string{"tcp", "http", "jsonrpc", "async"}
+		pairs = all
+	}
+	for _, pair := range pairs {
+		if !slices.Contains(all, pair) {
+			log.Fatalf("there is no pair %q, only %s", pair, strings.Join(all, ", "))
+		}
 	}
 	// A signal ends the context, and then the deferred calls end the programs.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	for _, pair := range pairs {
-		if err := run(ctx, pair, *addr); err != nil {
+		err := run(ctx, pair, *addr)
+		if ctx.Err() != nil {
+			err = errors.New("interrupted") // whatever has failed because of it
+		}
+		if err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -53,14 +67,11 @@ func run(ctx context.Context, pair, addr string) error {
 		return err
 	}
 	defer server.Kill()
-	fmt.Printf("%s/server: listening on %s\n", pair, server.Addr)
+	fmt.Println(server.First)
 
 	fmt.Printf("$ go run ./%s/client\n", pair)
 	client, err := programtest.Run(ctx, programs.Path(pair+"/client"), "-addr", server.Addr)
 	fmt.Print(client.Stdout, client.Stderr)
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted")
-	}
 	if err != nil {
 		return err
 	}

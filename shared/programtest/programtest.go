@@ -104,7 +104,8 @@ func Run(ctx context.Context, file string, args ...string) (Result, error) {
 // Server is a server program that runs.
 type Server struct {
 	Addr    string
-	Lines   <-chan string // what it prints to stderr after its first line; closed at its end
+	First   string        // the line that says where it listens
+	Lines   <-chan string // what it prints to stderr after that; closed at its end
 	Process *os.Process
 	ended   chan struct{} // closed when it has ended, and err is set
 	err     error
@@ -134,7 +135,7 @@ func Start(file string, args ...string) (*Server, error) {
 	case first, ok := <-lines:
 		_, addr, found := strings.Cut(first, ": listening on ")
 		if found {
-			s.Addr = addr
+			s.Addr, s.First = addr, first
 			return s, nil
 		}
 		s.Kill()
