@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,15 +18,28 @@ import (
 	"example.com/netrpc/shared/programtest"
 )
 
-// build builds the pair.
+// pair is built by the first test that needs it.
+var pair *programtest.Programs
+
+var buildPair = sync.OnceValue(func() (err error) {
+	pair, err = programtest.Build("..", "async/server", "async/client")
+	return err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if pair != nil {
+		pair.Close()
+	}
+	os.Exit(code)
+}
+
 func build(t *testing.T) *programtest.Programs {
 	t.Helper()
-	programs, err := programtest.Build("..", "async/server", "async/client")
-	if err != nil {
+	if err := buildPair(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { programs.Close() })
-	return programs
+	return pair
 }
 
 // start starts the server, which takes as long over each call as delay says.
@@ -52,6 +66,7 @@ func dial(t *testing.T, server *programtest.Server) *rpc.Client {
 
 // Ten calls of 100 ms take a second one after another, and a tenth of it in flight.
 func TestTenCallsInFlightTakeAsLongAsOne(t *testing.T) {
+	t.Parallel() // real time passes
 	programs := build(t)
 	server := start(t, programs, "100ms")
 	got, err := programtest.Run(t.Context(), programs.Path("async/client"), "-addr", server.Addr)
@@ -71,6 +86,7 @@ func TestTenCallsInFlightTakeAsLongAsOne(t *testing.T) {
 
 // -n says how many calls are in flight; what is printed stays short.
 func TestTheClientTakesUpTo100000Calls(t *testing.T) {
+	t.Parallel() // real time passes
 	programs := build(t)
 	server := start(t, programs, "0s")
 	for _, row := range []struct {
@@ -108,6 +124,7 @@ func TestTheClientTakesUpTo100000Calls(t *testing.T) {
 
 // The slow service is slow in each of its methods.
 func TestTheServerTakesItsTimeOverEachMethod(t *testing.T) {
+	t.Parallel() // real time passes
 	stub := shared.NewMathServiceClient(dial(t, start(t, build(t), "200ms")))
 	begin := time.Now()
 	quotient, err := stub.Divide(t.Context(), 17, 5)
@@ -123,6 +140,7 @@ func TestTheServerTakesItsTimeOverEachMethod(t *testing.T) {
 
 // A call that the server has read when the signal comes is still answered.
 func TestASignalLosesNoCall(t *testing.T) {
+	t.Parallel() // real time passes
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot send a signal")
 	}

@@ -16,6 +16,7 @@ import (
 // A peer that does not finish its request is told so and cut off. One that has said CONNECT
 // may be silent for as long as it likes.
 func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
+	t.Parallel() // real time passes
 	programs, err := programtest.Build("../..", "http/server")
 	if err != nil {
 		t.Fatal(err)

@@ -120,6 +120,7 @@ func wantRefusal(t *testing.T, body string) {
 // http/server's answer to what the tutorial hopes for from HTTP (§4.3, C17): a call for each
 // request, and JSON whatever the status.
 func TestPostAnswersEachRequestInJSON(t *testing.T) {
+	t.Parallel() // real time passes
 	long := func(size int) string { return multiply + strings.Repeat(" ", size-len(multiply)) }
 	ts := startPostServer(t, newPostHandler(t))
 	for _, row := range []struct {
@@ -168,6 +169,7 @@ func TestPostAnswersEachRequestInJSON(t *testing.T) {
 // A client that promises a body and stops in its middle is not waited for longer than
 // ReadTimeout.
 func TestPostAnswers408WhenTheBodyStops(t *testing.T) {
+	t.Parallel() // real time passes
 	ts := newPostServer(t, newPostHandler(t))
 	ts.Config.ReadTimeout = 500 * time.Millisecond
 	ts.Start()
@@ -217,6 +219,7 @@ func (c countingConn) Read(p []byte) (int, error) {
 
 // Who announces a terabyte is answered after the first 1 MiB, and the rest stays unread.
 func TestPostAnswers413AndReadsNoFurther(t *testing.T) {
+	t.Parallel() // real time passes
 	ts := newPostServer(t, newPostHandler(t))
 	l := &countingListener{Listener: ts.Listener}
 	ts.Listener = l

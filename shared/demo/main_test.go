@@ -62,6 +62,7 @@ async/server: rpc.Serve: accept:stopped, with no call left in flight
 `
 
 func TestDemoPrintsWhatEachSidePrints(t *testing.T) {
+	t.Parallel() // real time passes
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows a server cannot be asked to stop, and so does not say that it has")
 	}
@@ -104,6 +105,7 @@ func running(folder string) (programs []string) {
 }
 
 func TestInterruptedDemoLeavesNothingBehind(t *testing.T) {
+	t.Parallel() // real time passes
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows one process cannot send another Ctrl-C")
 	}
