@@ -160,6 +160,7 @@ func TestDrainingAnswersWhatIsInFlight(t *testing.T) {
 
 // The counts agree only if every reply that is written arrives.
 func TestDrainingUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel() // beside those that wait
 	for kind, with := range served {
 		t.Run(kind, func(t *testing.T) {
 			s := newDrainServer(t, kind)
