@@ -1,6 +1,7 @@
 package async_test
 
 import (
+	"flag"
 	"fmt"
 	"math"
 	"net"
@@ -27,6 +28,7 @@ var buildPair = sync.OnceValue(func() (err error) {
 })
 
 func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8") // these tests wait more than they work
 	code := m.Run()
 	if pair != nil {
 		pair.Close()

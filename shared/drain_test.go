@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/gob"
 	"errors"
+	"flag"
 	"io"
 	"log"
 	"net"
@@ -21,6 +22,11 @@ import (
 	"testing/synctest"
 	"time"
 )
+
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "8") // these tests wait more than they work
+	os.Exit(m.Run())
+}
 
 // Gate is a service whose calls wait until the test lets them go.
 type Gate struct {
@@ -215,6 +221,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 // that nobody will read; one that takes nothing for 5 s is given up; one that has taken
 // everything is waited for as long as it takes to know that it will say no more.
 func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
+	t.Parallel() // real time passes
 	for _, row := range []struct {
 		name     string
 		begin    time.Duration // after the signal
@@ -230,7 +237,7 @@ func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
 		{name: "never reads", silent: true, min: 4900 * time.Millisecond, max: 7 * time.Second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			t.Parallel() // real time passes
+			t.Parallel()
 			if runtime.GOOS != "linux" {
 				row.max = time.Minute // time alone tells
 			}
