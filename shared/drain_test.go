@@ -287,9 +287,11 @@ func TestDrainingWaitsAsLongAsThePeerTakesSomething(t *testing.T) {
 					got <- n
 					conn.Close()
 				}()
-				if n := within(t, 30*time.Second, "the replies", got); n != calls {
+				n := within(t, 30*time.Second, "the replies", got)
+				if n != calls {
 					t.Errorf("%d of %d replies arrived", n, calls)
 				}
+				t.Logf("%d of %d replies arrived", n, calls)
 			}
 			within(t, 30*time.Second, "the end of the server", s.ended)
 			if took := time.Since(begin); took < row.min || took > row.max {
@@ -371,6 +373,7 @@ func TestAcceptIsTriedAgainAfterAnyErrorButClosed(t *testing.T) {
 		if took := time.Since(begin); took != 3275*time.Millisecond {
 			t.Errorf("ten errors took %v, want 3.275s", took)
 		}
+		t.Log("after ten errors in 3.275s, a connection is accepted")
 		conn.Close()
 		if lines := strings.Count(logged.String(), "; trying again in "); lines != 10 {
 			t.Errorf("logged %d lines, want one for each error:\n%s", lines, &logged)
