@@ -66,10 +66,10 @@ func run(t *testing.T, program string, args ...string) programtest.Result {
 	return result
 }
 
-// start starts a server, which answers without delay, on a free port.
-func start(t *testing.T, program string) *programtest.Server {
+// start starts a server, which answers without delay.
+func start(t *testing.T, program, addr string) *programtest.Server {
 	t.Helper()
-	args := []string{"-addr", "127.0.0.1:0"}
+	args := []string{"-addr", addr}
 	if program == "async/server" {
 		args = append(args, "-delay", "0s")
 	}
@@ -168,11 +168,7 @@ func TestPairsMeetOverIPv6(t *testing.T) {
 	}
 	l.Close()
 	for _, folder := range folders {
-		server, err := programtest.Start(programs.Path(folder+"/server"), "-addr", "[::1]:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Kill()
+		server := start(t, folder+"/server", "[::1]:0")
 		if got := run(t, folder+"/client", "-addr", server.Addr); got.ExitCode != 0 || !strings.HasPrefix(server.Addr, "[::1]:") {
 			t.Errorf("%s/client -addr %s: exit %d, %s", folder, server.Addr, got.ExitCode, got.Stderr)
 		}
@@ -233,7 +229,7 @@ func TestASecondSignalEndsAServerAtOnce(t *testing.T) {
 	}
 	for _, folder := range folders {
 		for _, soon := range []bool{true, false} {
-			server := start(t, folder+"/server")
+			server := start(t, folder+"/server", "127.0.0.1:0")
 			conn, err := net.Dial("tcp", server.Addr)
 			if err != nil {
 				t.Fatal(err)
@@ -274,7 +270,7 @@ func TestClientsHangOnNobody(t *testing.T) {
 	gone.Close()
 	servers := map[string]string{"mute": mute.Addr().String(), "gone": gone.Addr().String()}
 	for _, folder := range folders {
-		servers[folder] = start(t, folder+"/server").Addr
+		servers[folder] = start(t, folder+"/server", "127.0.0.1:0").Addr
 	}
 	for client, row := range map[string]map[string]string{ // server → error, "" where the call works
 		"tcp": {
