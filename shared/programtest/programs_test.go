@@ -314,10 +314,11 @@ func TestClientsHangOnNobody(t *testing.T) {
 	}
 }
 
-// No time is no answer, also where a server would answer at once.
+// No time is no answer: with a limit of 0 or less a client does not even dial.
 func TestATimeLimitOfNothingIsNoAnswer(t *testing.T) {
+	l := listen(t)
+	addr := l.Addr().String()
 	for _, folder := range folders {
-		addr := serve(t, folder, new(shared.MathService))
 		for flag, said := range map[string]string{"0": "0s", "-1s": "-1s"} {
 			got := run(t, folder+"/client", "-addr", addr, "-timeout", flag)
 			want := fmt.Sprintf("%s/client: no answer from %s within %s; is that the address of %[1]s/server? -addr sets another\n", folder, addr, said)
@@ -325,6 +326,11 @@ func TestATimeLimitOfNothingIsNoAnswer(t *testing.T) {
 				t.Errorf("-timeout %s: printed %q, %q, exit %d; want %q, exit 1", flag, got.Stdout, got.Stderr, got.ExitCode, want)
 			}
 		}
+	}
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(50 * time.Millisecond))
+	if conn, err := l.Accept(); err == nil {
+		conn.Close()
+		t.Error("a client has dialed, want none")
 	}
 }
 
