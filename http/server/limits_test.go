@@ -52,6 +52,7 @@ func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 		}()
 		return ended
 	}
+	var took []time.Duration
 	header := send("POST /jsonrpc HT")
 	body := send("POST /jsonrpc HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
 	for _, row := range []struct {
@@ -67,10 +68,14 @@ func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 		if !strings.HasPrefix(got.answer, row.status) || !strings.HasSuffix(got.answer, row.text) {
 			t.Errorf("half %s is answered %q, want %q … %q", row.name, got.answer, row.status, row.text)
 		}
+		took = append(took, got.after)
 		if got.after < row.least-100*time.Millisecond || got.after > row.least+3*time.Second {
 			t.Errorf("half %s is cut off after %v, want %v", row.name, got.after, row.least)
 		}
 		t.Logf("half %s: %s", row.name, strings.TrimSpace(row.status))
+	}
+	if took[1]-took[0] < 500*time.Millisecond {
+		t.Errorf("half a header is cut off after %v, half a body after %v, want a second between them", took[0], took[1])
 	}
 	product, err := shared.NewMathServiceClient(client).Multiply(t.Context(), 6, 7)
 	if product != 42 || err != nil {
