@@ -636,6 +636,9 @@ func TestCloseLingersOnlyWhileDraining(t *testing.T) {
 				if err := theirs.Close(); err != net.ErrClosed {
 					t.Errorf("second Close: %v, want net.ErrClosed", err)
 				}
+				if theirs.(*drainConn).forget() {
+					t.Error("the listener remembers a connection that is closed")
+				}
 				if _, err := theirs.Read(make([]byte, 1)); err == nil {
 					t.Error("Read after Close succeeds")
 				}

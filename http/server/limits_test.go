@@ -92,6 +92,32 @@ func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); string(body) != `{"id":1,"result":42,"error":null}`+"\n" {
 		t.Errorf("POST: %s, %v, want 42", body, err)
 	}
+	// What main has put around the handlers: no call for the pages of others, and no connection
+	// that stays open when net/rpc panics.
+	foreign, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+server.Addr+"/jsonrpc", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign.Header.Set("Origin", "https://example.com")
+	if resp, err := web.Do(foreign); err != nil || resp.StatusCode != http.StatusForbidden {
+		t.Errorf("POST from a page of another site: %v, %v, want 403", resp, err)
+	} else {
+		resp.Body.Close()
+	}
+	conn, err := net.Dial("tcp", server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(programtest.Patience / 2))
+	io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
+	if _, err := io.ReadFull(conn, make([]byte, len("HTTP/1.0 200 Connected to Go RPC\n\n"))); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, hostileGob())
+	if _, err := io.ReadAll(conn); err != nil {
+		t.Errorf("a connection in which net/rpc has panicked: %v, want its end", err)
+	}
 	for path, want := range map[string]int{"/jsonrpc": http.StatusMethodNotAllowed, "/debug/rpc": http.StatusOK, "/": http.StatusNotFound} {
 		resp, err := web.Get("http://" + server.Addr + path)
 		if err != nil {
