@@ -153,7 +153,9 @@ func TestScriptsCallTheService(t *testing.T) {
 
 func TestScriptsCallOverIPv6(t *testing.T) {
 	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
 		t.Skip("no IPv6 loopback: ", err)
 	}
 	l.Close()

@@ -163,7 +163,9 @@ func TestAServerSaysThatItsPortIsTaken(t *testing.T) {
 
 func TestPairsMeetOverIPv6(t *testing.T) {
 	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil {
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
 		t.Skip("no IPv6 here: ", err)
 	}
 	l.Close()
