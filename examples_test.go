@@ -180,7 +180,6 @@ func TestEveryPairPrintsItsTranscript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { programs.Close() })
 	most, least := fmt.Sprint(math.MaxInt), fmt.Sprint(math.MinInt)
 	calls := `
 $ NAME

@@ -19,26 +19,20 @@ import (
 	"example.com/netrpc/shared/programtest"
 )
 
-// pair is built by the first test that needs it.
-var pair *programtest.Programs
-
-var buildPair = sync.OnceValue(func() (err error) {
-	pair, err = programtest.Build("..", "async/server", "async/client")
-	return err
-})
-
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "8") // these tests wait more than they work
-	code := m.Run()
-	if pair != nil {
-		pair.Close()
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
+var buildPair = sync.OnceValues(func() (*programtest.Programs, error) {
+	return programtest.Build("..", "async/server", "async/client")
+})
+
+// build returns the pair, which the first test that needs it builds.
 func build(t *testing.T) *programtest.Programs {
 	t.Helper()
-	if err := buildPair(); err != nil {
+	pair, err := buildPair()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return pair

@@ -21,7 +21,6 @@ func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { programs.Close() })
 	server, err := programtest.Start(programs.Path("http/server"), "-addr", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -55,7 +55,6 @@ func run(ctx context.Context, pair, addr string) error {
 	if err != nil {
 		return err
 	}
-	defer programs.Close()
 
 	var args []string
 	if addr != "" {

@@ -51,7 +51,6 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer programs.Close()
 		return m.Run()
 	}())
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,48 +25,49 @@ const Patience = 30 * time.Second
 // Programs are built programs in a folder of their own.
 type Programs struct{ dir string }
 
-// Build builds programs, such as "tcp/server", from the repository at root. Close removes them.
+// Build builds programs, such as "tcp/server", from the repository at root. Like go run, it
+// keeps them in the user's cache, and does not link again what has not changed.
 func Build(root string, programs ...string) (*Programs, error) {
-	// go test repeats an old result unless it has seen the test open what the result depends on.
-	filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type().IsRegular() && filepath.Ext(file) == ".go" {
-			os.ReadFile(file)
-		}
-		return nil
-	})
-	dir, err := os.MkdirTemp("", "netrpc")
+	look(root)
+	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, err
 	}
-	look(root)
-	p := &Programs{dir}
+	here, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	// A folder for each package that builds: go test runs them side by side, and a program
+	// that one of them starts must not be in the middle of being written by another.
+	p := &Programs{filepath.Join(cache, "netrpc", fmt.Sprintf("%x", sha256.Sum256([]byte(here)))[:16])}
 	folders := map[string][]string{}
 	for _, program := range programs {
 		folder := path.Dir(program)
 		folders[folder] = append(folders[folder], "./"+program)
 	}
 	for folder, packages := range folders { // one go build names all its output alike
-		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(dir, folder) + string(filepath.Separator)}, packages...)
+		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(p.dir, folder) + string(filepath.Separator)}, packages...)
 		build := exec.Command("go", args...)
 		build.Dir = root
 		if out, err := build.CombinedOutput(); err != nil {
-			p.Close()
 			return nil, fmt.Errorf("go build %s: %w\n%s", strings.Join(packages, " "), err, out)
 		}
 	}
 	return p, nil
 }
 
-// look opens every folder of the repository that has code: go test repeats an old result
-// unless it has seen the test open what the result depends on.
+// look opens all code of the repository: go test repeats an old result unless it has seen
+// the test open what the result depends on.
 func look(root string) {
 	for _, folder := range []string{"tcp", "http", "jsonrpc", "async", "shared"} {
-		filepath.WalkDir(filepath.Join(root, folder), func(string, fs.DirEntry, error) error { return nil })
+		filepath.WalkDir(filepath.Join(root, folder), func(file string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() && filepath.Ext(file) == ".go" {
+				os.ReadFile(file)
+			}
+			return nil
+		})
 	}
 }
-
-// Close removes the programs.
-func (p *Programs) Close() error { return os.RemoveAll(p.dir) }
 
 // Path returns the file of a program.
 func (p *Programs) Path(program string) string {

@@ -475,7 +475,6 @@ func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { built.Close() })
 	for _, name := range english {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
