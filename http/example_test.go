@@ -107,7 +107,7 @@ func Example_bearerToken() {
 //
 //	curl -d '{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}' http://localhost:1235/jsonrpc
 //
-// See http/server/post.go for a handler that also limits and checks what it is sent.
+// See http/server/handlers.go for a handler that also limits and checks what it is sent.
 func Example_middleware() {
 	server := rpc.NewServer()
 	if err := server.Register(new(shared.MathService)); err != nil {

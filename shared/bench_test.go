@@ -426,7 +426,7 @@ func (b *bench) stub(ctx context.Context) benchCall {
 	}
 }
 
-// post makes each call an HTTP request, as to http/server/post.go. HTTP/1.1 answers one
+// post makes each call an HTTP request, as to http/server/handlers.go. HTTP/1.1 answers one
 // at a time on a connection, so that 64 in flight take 64 connections.
 func (b *bench) post() benchCaller {
 	l, server := b.listen("tcp"), b.server()

@@ -18,14 +18,13 @@ import (
 	"unicode"
 )
 
-// ParseFlags begins each program of this repository: it parses the flags, and
-// prefixes what goes to stderr with name, the program's folder. With -h it prints
-// about, a sentence, and the flags. Arguments besides flags end it with exit 2.
-func ParseFlags(name, about string) {
+// ParseFlags begins each program: it parses the flags, prints them for -h, and prefixes what
+// goes to stderr with name, the program's folder. It ends the program if a flag is not right.
+func ParseFlags(name string) {
 	log.SetFlags(0)
 	log.SetPrefix(name + ": ")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "%s\n\nUsage: go run ./%s [flags]\n", about, name)
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./%s [flags]\n", name)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -36,8 +35,8 @@ func ParseFlags(name, about string) {
 	}
 }
 
-// DrainOnInterrupt returns a listener around inner that drains on Ctrl-C or SIGTERM.
-// A second signal ends the program at once.
+// DrainOnInterrupt returns a listener around inner that drains on Ctrl-C or SIGTERM. A second
+// signal ends the program at once.
 func DrainOnInterrupt(inner net.Listener) *DrainListener {
 	signals := make(chan os.Signal, 2) // room for both, however soon they come
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -50,37 +49,31 @@ func DrainOnInterrupt(inner net.Listener) *DrainListener {
 	return NewDrainListener(ctx, inner)
 }
 
-// GiveUpAfter ends the program after timeout, whatever main waits for: Dial, the handshake
-// or Call. The function that it returns takes that back.
-func GiveUpAfter(timeout time.Duration) (cancel func()) {
+// GiveUpAfter returns at once, and ends the program after timeout, whatever main waits for
+// then: Dial, the handshake or Call.
+func GiveUpAfter(timeout time.Duration) {
 	log.SetOutput(&lastLine{Writer: log.Writer()})
-	giveUp := func() {
-		log.Fatal(Explain(fmt.Errorf("no answer from %s within %v", flag.Lookup("addr").Value, timeout)))
-	}
+	err := fmt.Errorf("no answer from %s within %v", flag.Lookup("addr").Value, timeout)
+	giveUp := func() { log.Fatal(Explain(err)) }
 	if timeout <= 0 {
 		giveUp()
 	}
-	timer := time.AfterFunc(timeout, giveUp)
-	return func() {
-		if !timer.Stop() {
-			select {} // giveUp is ending the program
-		}
-	}
+	time.AfterFunc(timeout, giveUp)
 }
 
 // lastLine writes one line: main and giveUp may both want to end the program.
 type lastLine struct {
 	io.Writer
-	written sync.Mutex
+	sync.Once
 }
 
-func (w *lastLine) Write(line []byte) (int, error) {
-	w.written.Lock() // for good
-	return w.Writer.Write(line)
+func (w *lastLine) Write(line []byte) (n int, err error) {
+	w.Do(func() { n, err = w.Writer.Write(line) })
+	return n, err
 }
 
-// Explain adds to an error of a client what its reader can do, unless the server has
-// answered. What a peer has sent becomes one line, without control characters.
+// Explain adds to an error of a client what its reader can do, unless the server has answered.
+// What a peer has sent becomes one line, without control characters.
 func Explain(err error) error {
 	var answer rpc.ServerError
 	var system *os.SyscallError
@@ -92,10 +85,6 @@ func Explain(err error) error {
 	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
 		hint = fmt.Sprintf("; start it with: go run ./%s -addr %v", server, flag.Lookup("addr").Value)
 	}
-	return errors.New(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, err.Error()) + hint)
+	isControl := func(r rune) bool { return !unicode.IsPrint(r) }
+	return errors.New(strings.Join(strings.FieldsFunc(err.Error(), isControl), " ") + hint)
 }

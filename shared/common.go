@@ -1,6 +1,6 @@
-// Package shared holds what the clients and the servers have in common: the service
-// and its types (tutorial §4.2), the client stub that net/rpc does not generate (§2),
-// and a listener that stops without losing a call.
+// Package shared holds what the clients and the servers have in common: the service and its
+// types (tutorial §4.2), the client stub that net/rpc does not generate (§2), and a listener
+// that stops without losing a call.
 package shared
 
 import (
@@ -8,33 +8,32 @@ import (
 	"math"
 )
 
-// Args are the two operands of every method of MathService (tutorial §4.2).
-// Its fields are exported because gob and JSON leave out those that are not.
+// Args are the two operands of every method of MathService (tutorial §4.2). Its fields are
+// exported because gob and JSON leave out those that are not.
 type Args struct {
 	A, B int
 }
 
-// Quotient is the reply of MathService.Divide: A = Quo*B + Rem, and Rem has
-// the sign of A, as Go's / and % have it.
+// Quotient is the reply of MathService.Divide: A = Quo*B + Rem, and Rem has the sign of A, as
+// Go's / and % have it.
 type Quotient struct {
 	Quo, Rem int
 }
 
-// The errors of MathService. Over the wire only their text arrives, as an
-// rpc.ServerError; MathServiceClient turns it back into these values.
+// The errors of MathService. Over the wire only their text arrives, as an rpc.ServerError;
+// MathServiceClient turns it back into these values.
 var (
 	ErrOverflow     = errors.New("integer overflow")
 	ErrDivideByZero = errors.New("divide by zero")
 )
 
-// MathService is the service that every server of this repository publishes
-// (tutorial §4.2). It keeps no state, and must not without a lock: net/rpc runs
-// each call in a goroutine of its own, also those of one connection.
+// MathService is the service that every server of this repository publishes (tutorial §4.2).
+// Its methods may be called concurrently: net/rpc runs each call in a goroutine of its own.
+// So a service with state needs a lock; this one has none.
 type MathService struct{}
 
-// Multiply sets *reply to A * B. It returns ErrOverflow, where the tutorial's
-// listing returns a wrapped product, if an int cannot hold the result.
-// It may be called concurrently.
+// Multiply sets *reply to A * B. It returns ErrOverflow, where the tutorial's listing returns
+// a wrapped product, if an int cannot hold the result.
 func (t *MathService) Multiply(args *Args, reply *int) error {
 	product := args.A * args.B
 	// Dividing back finds every overflow but this one: MinInt / -1 wraps too.
@@ -45,9 +44,8 @@ func (t *MathService) Multiply(args *Args, reply *int) error {
 	return nil
 }
 
-// Divide sets *reply to the quotient and the remainder of A / B. It returns
-// ErrDivideByZero if B is 0, and ErrOverflow for MinInt / -1, the one quotient
-// that an int cannot hold. It may be called concurrently.
+// Divide sets *reply to the quotient and the remainder of A / B. It returns ErrDivideByZero if
+// B is 0, and ErrOverflow for MinInt / -1, the one quotient that an int cannot hold.
 func (t *MathService) Divide(args *Args, reply *Quotient) error {
 	if args.B == 0 {
 		return ErrDivideByZero

@@ -7,50 +7,43 @@ import (
 	"net/rpc"
 )
 
-// MathServiceClient is the client stub of MathService: its methods look like
-// local functions and make the call (tutorial §2). Frameworks such as gRPC generate it;
-// net/rpc does not (TestTheCompilerChecksNoCall), and its package doc advises to write it.
-// It is safe for concurrent use, as the rpc.Client below it is.
+// MathServiceClient is the client stub of MathService: its methods look like local functions
+// and make the call (tutorial §2). Frameworks such as gRPC generate it; net/rpc does not
+// (TestTheCompilerChecksNoCall), and its package doc advises to write it. It is safe for
+// concurrent use, as the rpc.Client below it is.
 type MathServiceClient struct {
 	client *rpc.Client
 }
 
-// NewMathServiceClient returns a stub that calls over client, whatever its
-// transport and codec. The caller still owns client, and closes it.
+// NewMathServiceClient returns a stub that calls over client, whatever its transport and
+// codec. The caller still owns client, and closes it.
 func NewMathServiceClient(client *rpc.Client) *MathServiceClient {
 	return &MathServiceClient{client}
 }
 
-// Multiply returns a * b as the server computes it. The error wraps ErrOverflow
-// if the server says so, ctx.Err() if ctx ends first (the server may then have
-// executed the call or not), or else what rpc.Client.Call would have returned.
+// Multiply returns a * b as the server computes it. The error wraps ErrOverflow if the server
+// says so, ctx.Err() if ctx ends first (the server may then have executed the call or not), or
+// else what rpc.Client.Call would have returned.
 func (s *MathServiceClient) Multiply(ctx context.Context, a, b int) (int, error) {
-	var reply int
-	if err := s.call(ctx, "MathService.Multiply", &Args{a, b}, &reply); err != nil {
-		return 0, err
-	}
-	return reply, nil
+	return invoke[int](ctx, s.client, "MathService.Multiply", a, b)
 }
 
-// Divide returns the quotient and the remainder of a / b as the server computes
-// them. Its errors are those of Multiply, and ErrDivideByZero.
+// Divide returns the quotient and the remainder of a / b as the server computes them. Its
+// errors are those of Multiply, and ErrDivideByZero.
 func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, error) {
-	var reply Quotient
-	if err := s.call(ctx, "MathService.Divide", &Args{a, b}, &reply); err != nil {
-		return Quotient{}, err
-	}
-	return reply, nil
+	return invoke[Quotient](ctx, s.client, "MathService.Divide", a, b)
 }
 
-// call makes one call and gives up when ctx ends. A late answer is still written
-// to reply: after an error nobody may look at it, or use it for another call.
-func (s *MathServiceClient) call(ctx context.Context, method string, args *Args, reply any) error {
+// invoke makes one call and gives up when ctx ends. Each call has a reply of its own, for a
+// late answer is still written to it.
+func invoke[Reply any](ctx context.Context, client *rpc.Client, method string, a, b int) (Reply, error) {
+	reply := new(Reply)
 	err := ctx.Err() // a context that has ended sends nothing
 	if err == nil {
-		// Go blocks while the peer does not read, so it gets a goroutine, which ends
-		// at the latest when the client is closed.
+		// Go blocks while the peer does not read, so it gets a goroutine, which ends at the
+		// latest when the client is closed.
 		done := make(chan *rpc.Call, 1)
-		go s.client.Go(method, args, reply, done)
+		go client.Go(method, &Args{a, b}, reply, done)
 		select {
 		case <-ctx.Done():
 			err = ctx.Err()
@@ -59,13 +52,13 @@ func (s *MathServiceClient) call(ctx context.Context, method string, args *Args,
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s(%d, %d): %w", method, args.A, args.B, err)
+		return *new(Reply), fmt.Errorf("%s(%d, %d): %w", method, a, b, err)
 	}
-	return nil
+	return *reply, nil
 }
 
-// sentinel returns the error of MathService that has the text of err if the
-// server sent err, and err itself otherwise: a text is all that the wire carries.
+// sentinel returns the error of MathService that has the text of err if the server sent err,
+// and err itself otherwise: a text is all that the wire carries.
 func sentinel(err error) error {
 	var remote rpc.ServerError
 	if errors.As(err, &remote) {

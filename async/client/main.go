@@ -21,12 +21,12 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("async/client", "Client calls MathService asynchronously (tutorial §4.2, step 3, at its end).")
+	shared.ParseFlags("async/client")
 	if *n < 1 || *n > 100000 {
 		log.Printf("-n %d is not from 1 to 100000", *n)
 		os.Exit(2)
 	}
-	defer shared.GiveUpAfter(*timeout)()
+	shared.GiveUpAfter(*timeout)
 	client, err := rpc.Dial("tcp", *addr)
 	if err != nil {
 		log.Fatal(shared.Explain(err))
@@ -38,7 +38,9 @@ func main() {
 	call := client.Go("MathService.Multiply", &shared.Args{A: *a, B: *b}, &asyncReply, nil)
 	fmt.Printf("meanwhile: %d + %d = %d\n", *a, *b, *a+*b)
 	replyCall := <-call.Done
-	check(replyCall)
+	if replyCall.Error != nil {
+		log.Fatalf("MathService.Multiply(%d, %d): %v", *a, *b, shared.Explain(replyCall.Error))
+	}
 	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, asyncReply)
 
 	// 2. One after another: send a request when the last one has been answered.
@@ -58,20 +60,19 @@ func main() {
 	// They come in any order. The *rpc.Call tells which one it is.
 	order := ""
 	for i := range *n {
-		call := <-done
-		check(call)
-		if args := call.Args.(*shared.Args); i < few {
-			order += fmt.Sprintf(" %d*%d=%d", args.A, args.B, *call.Reply.(*int))
+		if product := check(<-done); i < few {
+			order += " " + product
 		}
 	}
 	fmt.Printf("%d calls in flight at once: %v\n", *n, time.Since(start).Round(time.Millisecond))
 	fmt.Printf("the first %d replies:%s\n", few, order)
 }
 
-// check ends the program if the call has failed.
-func check(call *rpc.Call) {
+// check returns the product, or ends the program if the call has failed.
+func check(call *rpc.Call) string {
+	args := call.Args.(*shared.Args)
 	if call.Error != nil {
-		args := call.Args.(*shared.Args)
 		log.Fatalf("%s(%d, %d): %v", call.ServiceMethod, args.A, args.B, shared.Explain(call.Error))
 	}
+	return fmt.Sprintf("%d*%d=%d", args.A, args.B, *call.Reply.(*int))
 }

@@ -13,11 +13,11 @@ import (
 
 var (
 	addr  = flag.String("addr", "localhost:1237", "listen on this `address`")
-	delay = flag.Duration("delay", 100*time.Millisecond, "take this `long` over each call")
+	delay = flag.Duration("delay", 100*time.Millisecond, "take this `long` over each Multiply")
 )
 
-// MathService is shared.MathService, slowed down. A name is registered without
-// its package, so clients find it under the same one.
+// MathService is shared.MathService with a slow Multiply. A name is registered without its
+// package, so clients find it under the same one.
 type MathService struct{ shared.MathService }
 
 // Multiply is shared.MathService.Multiply after the delay.
@@ -26,14 +26,8 @@ func (t *MathService) Multiply(args *shared.Args, reply *int) error {
 	return t.MathService.Multiply(args, reply)
 }
 
-// Divide is shared.MathService.Divide after the delay.
-func (t *MathService) Divide(args *shared.Args, reply *shared.Quotient) error {
-	time.Sleep(*delay)
-	return t.MathService.Divide(args, reply)
-}
-
 func main() {
-	shared.ParseFlags("async/server", "Server publishes a MathService that takes its time (tutorial §4.2, step 3, at its end).")
+	shared.ParseFlags("async/server")
 
 	// 1. Register: the slow service.
 	err := rpc.Register(new(MathService))

@@ -20,8 +20,8 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("http/client", "Client calls MathService over HTTP (tutorial §4.3).")
-	defer shared.GiveUpAfter(*timeout)() // Dial and Call can wait forever (TestWhoHangsOnWhom)
+	shared.ParseFlags("http/client")
+	shared.GiveUpAfter(*timeout) // Dial and Call can wait forever (TestWhoHangsOnWhom)
 
 	// 1. DialHTTP: connect, and CONNECT, where the tutorial says POST (TestDialHTTPSendsCONNECT).
 	client, err := rpc.DialHTTP("tcp", *addr)

@@ -15,7 +15,7 @@ import (
 var addr = flag.String("addr", "localhost:1235", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("http/server", "Server publishes MathService over HTTP (tutorial §4.3).")
+	shared.ParseFlags("http/server")
 
 	// 1. Register: the same service as over TCP.
 	err := rpc.Register(new(shared.MathService))

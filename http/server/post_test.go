@@ -195,6 +195,40 @@ func TestPostAnswers408WhenTheBodyStops(t *testing.T) {
 	t.Logf("40 of %d bytes → %s, Connection: close\n%s", len(multiply), resp.Status, bytes.TrimSpace(body))
 }
 
+// Half a request that has come when draining begins is refused in JSON, like any other.
+func TestPostRefusesHalfARequestWhenTheServerStops(t *testing.T) {
+	handler, entered := newPostHandler(t), make(chan bool, 1)
+	ts := newPostServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		entered <- true
+		handler.ServeHTTP(w, r)
+	}))
+	l := shared.NewDrainListener(t.Context(), ts.Listener)
+	ts.Listener = l
+	ts.Start()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(conn, "POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(multiply), multiply[:40])
+	select {
+	case <-entered:
+	case <-time.After(patience):
+		t.Fatalf("40 of %d bytes: no handler within %v", len(multiply), patience)
+	}
+	l.Close()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatalf("40 of %d bytes, and draining: no answer: %v", len(multiply), err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	const want = `{"error":"read: the server is stopping; this call was not executed","id":null,"result":null}` + "\n"
+	if err != nil || resp.StatusCode != http.StatusBadRequest || string(body) != want {
+		t.Errorf("40 of %d bytes, and draining: status %d, %s, %v, want 400, %s", len(multiply), resp.StatusCode, body, err, want)
+	}
+}
+
 // countingListener counts what the server reads.
 type countingListener struct {
 	net.Listener

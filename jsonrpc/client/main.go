@@ -20,8 +20,8 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("jsonrpc/client", "Client calls MathService over TCP, encoded as JSON-RPC (tutorial §4.4).")
-	defer shared.GiveUpAfter(*timeout)() // Dial and Call can wait forever (TestWhoHangsOnWhom)
+	shared.ParseFlags("jsonrpc/client")
+	shared.GiveUpAfter(*timeout) // Dial and Call can wait forever (TestWhoHangsOnWhom)
 
 	// 1. Dial: connect to the server.
 	client, err := jsonrpc.Dial("tcp", *addr)

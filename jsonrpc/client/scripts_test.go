@@ -120,6 +120,7 @@ func serveMath(t *testing.T, host string) (addr string) {
 
 // A script prints what the Go clients print, whatever its time limit (§4.4, C21).
 func TestScriptsCallTheService(t *testing.T) {
+	t.Parallel()
 	const results = "MathService.Multiply(10, 20) = 200\nMathService.Divide(10, 20) = 0 remainder 10\n"
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
@@ -152,6 +153,7 @@ func TestScriptsCallTheService(t *testing.T) {
 }
 
 func TestScriptsCallOverIPv6(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil && os.Getenv("CI") == "true" {
 		t.Fatal(err)
@@ -162,6 +164,7 @@ func TestScriptsCallOverIPv6(t *testing.T) {
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
 			needs(t, script.interpreter)
+			t.Parallel()
 			stdout, stderr, code := run(t, script.name, script.interpreter, serveMath(t, "::1"))
 			if !strings.HasSuffix(stdout, "= 0 remainder 10\n") || stderr != "" || code != 0 {
 				t.Errorf("printed %q, %q, exit %d; want both results", stdout, stderr, code)
@@ -191,6 +194,7 @@ func TestNodeRefusesWhatItWouldRound(t *testing.T) {
 // What is no answer of MathService, a script does not print as one. It prints one line,
 // without the control characters that a peer may have sent.
 func TestScriptsRefuseOddAnswers(t *testing.T) {
+	t.Parallel()
 	const (
 		good = `{"id":1,"result":200,"error":null}`
 		odd  = "not an answer of MathService: .*" // a pattern, as all of them
@@ -248,6 +252,7 @@ func TestScriptsRefuseOddAnswers(t *testing.T) {
 
 // One time limit bounds all that a script waits for.
 func TestScriptsGiveUp(t *testing.T) {
+	t.Parallel()
 	mute := func(conn net.Conn) { io.Copy(io.Discard, conn) }
 	trickle := func(conn net.Conn) { // {"id":1,"id":1,…
 		io.WriteString(conn, "{")
@@ -297,10 +302,12 @@ func TestScriptsGiveUp(t *testing.T) {
 
 // A line that never ends is refused, not collected until the time or the memory is up.
 func TestScriptsRefuseAnEndlessLine(t *testing.T) {
+	t.Parallel()
 	part := bytes.Repeat([]byte("x"), 1<<10)
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
 			needs(t, script.interpreter)
+			t.Parallel()
 			addr := serve(t, "127.0.0.1", func(conn net.Conn) {
 				for {
 					if _, err := conn.Write(part); err != nil {
@@ -344,6 +351,7 @@ func TestScriptsNameTheServerThatIsNotThere(t *testing.T) {
 }
 
 func TestScriptsRefuseBadUsage(t *testing.T) {
+	t.Parallel()
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
 			needs(t, script.interpreter)
@@ -368,12 +376,14 @@ func TestScriptsRefuseBadUsage(t *testing.T) {
 // Ctrl-C ends a script as it ends any program: by the signal, which a shell calls 130,
 // and without a traceback.
 func TestScriptsAreQuietAfterCtrlC(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot send a signal")
 	}
 	for _, script := range scripts {
 		t.Run(script.name, func(t *testing.T) {
 			needs(t, script.interpreter)
+			t.Parallel()
 			waiting := make(chan bool, 1)
 			addr := serve(t, "127.0.0.1", func(conn net.Conn) {
 				bufio.NewReader(conn).ReadString('\n')

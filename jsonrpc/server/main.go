@@ -14,7 +14,7 @@ import (
 var addr = flag.String("addr", "localhost:1236", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("jsonrpc/server", "Server publishes MathService over TCP, encoded as JSON-RPC (tutorial §4.4).")
+	shared.ParseFlags("jsonrpc/server")
 
 	// 1. Register: the same service as over TCP.
 	err := rpc.Register(new(shared.MathService))

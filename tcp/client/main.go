@@ -20,8 +20,8 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("tcp/client", "Client calls MathService over TCP, encoded with gob (tutorial §4.2).")
-	defer shared.GiveUpAfter(*timeout)() // Dial and Call can wait forever (TestWhoHangsOnWhom)
+	shared.ParseFlags("tcp/client")
+	shared.GiveUpAfter(*timeout) // Dial and Call can wait forever (TestWhoHangsOnWhom)
 
 	// 1. Dial: connect to the server.
 	client, err := rpc.Dial("tcp", *addr)

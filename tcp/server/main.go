@@ -13,7 +13,7 @@ import (
 var addr = flag.String("addr", "localhost:1234", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("tcp/server", "Server publishes MathService over TCP, encoded with gob (tutorial §4.2).")
+	shared.ParseFlags("tcp/server")
 
 	// 1. Register: the suitable methods of the service get the names
 	// "MathService.Multiply" and "MathService.Divide".
