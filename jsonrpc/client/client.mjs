@@ -5,56 +5,46 @@ const hint = "; is that the address of jsonrpc/server? -addr sets another";
 const flags = { addr: "localhost:1236", a: "10", b: "20", timeout: "5s" };
 
 function fail(message, exitCode = 1) {
-  const line = message.replace(/[\p{C}\p{Z}]/gu, " "); // a peer's text too
-  console.error(`client.mjs: ${line}`);
+  console.error("client.mjs: " + message.replace(/[\p{C}\p{Z}]/gu, " ")); // a peer's text too
   process.exit(exitCode);
 }
 
 // Beyond 2^53 Number and JSON.parse round without a word.
-function exact(name, number) {
-  if (typeof number !== "number") throw new Error(`${name} is not an integer`);
-  if (!Number.isSafeInteger(number)) fail(`${name} is no integer that JavaScript holds exactly (up to 2^53 - 1)`);
-  return number;
+function integer(name, value, exitCode) {
+  if (Number.isSafeInteger(value)) return value;
+  fail(`${name} is no integer that JavaScript holds exactly (up to 2^53 - 1)`, exitCode);
 }
 
 process.stdout.on("error", (error) => fail(error.message));
-const words = process.argv.slice(2);
-while (words.length > 0) {
+for (const words = process.argv.slice(2); words.length > 0; ) {
   const [, name, inline] = words.shift().match(/^--?(\w+)(?:=(.*))?$/s) ?? [];
   if (!Object.hasOwn(flags, name ?? "")) fail("usage: client.mjs [-addr localhost:1236] [-a 10] [-b 20] [-timeout 5s]", 2);
   flags[name] = inline ?? words.shift() ?? fail(`-${name} needs a value`, 2);
 }
-const [a, b] = ["a", "b"].map((name) => {
-  if (!/^[+-]?\d+$/.test(flags[name])) fail(`-${name} ${flags[name]} is not an integer`, 2);
-  return exact(`-${name}`, Number(flags[name]));
-});
+const [a, b] = ["a", "b"].map((name) => integer(`-${name}`, /^[+-]?\d+$/.test(flags[name]) ? Number(flags[name]) : NaN, 2));
 const [, host, port] = flags.addr.match(/^\[?(.+?)\]?:(\d{1,5})$/) ?? [];
 if (!(port <= 65535)) fail(`-addr ${flags.addr} is not host:port`, 2);
-const [, number, unit] = flags.timeout.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)$|^0$/)
+const [, number, unit] = flags.timeout.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)$/)
   ?? fail(`-timeout ${flags.timeout} is not a time such as 500ms, 5s, 1m or 1h`, 2);
-const milliseconds = (number ?? 0) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? "s"];
+const milliseconds = number * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
 
 // One timer bounds everything: the name look-up, the connection and both calls. (Its
 // line comes in time, but process.exit waits for a look-up that the system still tries.)
 const giveUp = () => fail(`no answer from ${flags.addr} within ${flags.timeout}${hint}`);
-if (milliseconds === 0) giveUp();
-const timer = setTimeout(giveUp, Math.min(milliseconds, 2 ** 31 - 1)); // what it can hold
+setTimeout(giveUp, Math.min(milliseconds, 2 ** 31 - 1)).unref(); // what it can hold
 
 const socket = net.connect({ host, port }).setEncoding("utf8");
 const chunks = socket[Symbol.asyncIterator]();
-let received = "";
 
-// Send one request, wait for its answer and return the result.
 async function call(method) {
   // The dialect of net/rpc/jsonrpc: version 1.0, params an array of one object.
   socket.write(JSON.stringify({ method, params: [{ A: a, B: b }], id: 1 }) + "\n");
-  while (!received.includes("\n") && received.length < 4096) { // an answer is far shorter
+  let line = "";
+  while (!line.includes("\n") && line.length < 4096) { // an answer is far shorter
     const { value, done } = await chunks.next();
     if (done) fail(`the connection was closed without an answer${hint}`);
-    received += value;
+    line += value;
   }
-  const [line] = received.split("\n", 1);
-  received = received.slice(line.length + 1);
   const answer = JSON.parse(line);
   if (typeof answer?.error === "string") fail(`${method}(${a}, ${b}): ${answer.error}`);
   // JSON.parse would make an integer of 1.00000000000000001.
@@ -63,15 +53,14 @@ async function call(method) {
 }
 
 try {
-  const product = exact("the product", await call("MathService.Multiply"));
+  const product = integer("the product", await call("MathService.Multiply"));
   console.log(`MathService.Multiply(${a}, ${b}) = ${product}`);
   const quotient = await call("MathService.Divide");
-  const [quo, rem] = [exact("Quo", quotient?.Quo), exact("Rem", quotient?.Rem)];
+  const [quo, rem] = [integer("Quo", quotient?.Quo), integer("Rem", quotient?.Rem)];
   console.log(`MathService.Divide(${a}, ${b}) = ${quo} remainder ${rem}`);
+  socket.destroy();
 } catch (error) {
   const text = error.message || error.code; // the first is empty if localhost has two addresses
   if (error.code === "ECONNREFUSED") fail(`${text}; start it with: go run ./jsonrpc/server -addr ${flags.addr}`);
   fail(error.syscall ? text + hint : `not an answer of MathService: ${text}${hint}`);
 }
-clearTimeout(timer);
-socket.destroy();

@@ -10,25 +10,34 @@ import sys
 import threading
 
 HINT = "; is that the address of jsonrpc/server? -addr sets another"
-speaking = threading.Lock()  # the timer's thread may fail as well: only one has its say
+
+parser = argparse.ArgumentParser(prog="client.py", description=__doc__, allow_abbrev=False)
+parser.add_argument("-addr", default="localhost:1236", help="address of the server")
+parser.add_argument("-a", type=int, default=10, help="first operand")
+parser.add_argument("-b", type=int, default=20, help="second operand")
+parser.add_argument("-timeout", default="5s", help="give up after this time: 500ms, 5s, 1m, 1h")
+flags = parser.parse_args()
+address = re.fullmatch(r"\[?(.+?)\]?:([0-9]{1,5})", flags.addr)
+if not address or int(address[2]) > 65535:
+    parser.error(f"-addr {flags.addr} is not host:port")
+duration = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", flags.timeout)
+if not duration:
+    parser.error(f"-timeout {flags.timeout} is not a time such as 500ms, 5s, 1m or 1h")
+seconds = float(duration[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[duration[2]]
 
 
 def fail(message):
-    speaking.acquire()
     line = "".join(c if c.isprintable() else " " for c in message)  # a peer's text too
-    print(f"client.py: {line}", file=sys.stderr, flush=True)
-    os._exit(1)
+    print("client.py:", line, file=sys.stderr, flush=True)
+    os._exit(1)  # also from the timer's thread
 
 
 def call(method):
-    """Send one request, wait for its answer and return the result."""
     # The dialect of net/rpc/jsonrpc: version 1.0, params an array of one object.
     request = {"method": method, "params": [{"A": flags.a, "B": flags.b}], "id": 1}
     connection.write(json.dumps(request).encode() + b"\n")
     connection.flush()
-    line = connection.readline(4096)  # MathService's answers are far shorter
-    if not line:
-        raise OSError("the connection was closed without an answer")
+    line = connection.readline(4096) or fail(f"the connection was closed without an answer{HINT}")
     answer = json.loads(line)
     if isinstance(answer["error"], str):
         fail(f"{method}({flags.a}, {flags.b}): {answer['error']}")
@@ -43,25 +52,10 @@ def integer(value):
     return value
 
 
-parser = argparse.ArgumentParser(prog="client.py", description=__doc__, allow_abbrev=False)
-parser.add_argument("-addr", default="localhost:1236", help="address of the server")
-parser.add_argument("-a", type=int, default=10, help="first operand")
-parser.add_argument("-b", type=int, default=20, help="second operand")
-parser.add_argument("-timeout", default="5s", help="give up after this time: 500ms, 5s, 1m, 1h")
-flags = parser.parse_args()
-address = re.fullmatch(r"\[?(.+?)\]?:([0-9]{1,5})", flags.addr)
-if not address or int(address[2]) > 65535:
-    parser.error(f"-addr {flags.addr} is not host:port")
-duration = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)|0", flags.timeout)
-if not duration:
-    parser.error(f"-timeout {flags.timeout} is not a time such as 500ms, 5s, 1m or 1h")
-seconds = float(duration[1] or 0) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[duration[2] or "s"]
-
 # One timer bounds everything: the name look-up, the connection and both calls.
 no_answer = f"no answer from {flags.addr} within {flags.timeout}{HINT}"
-if seconds == 0:
-    fail(no_answer)
 timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), fail, [no_answer])
+timer.daemon = True
 timer.start()
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 try:
@@ -77,4 +71,3 @@ except (OSError, UnicodeError) as error:
     fail(f"{error}{HINT}")
 except (ValueError, TypeError, LookupError, RecursionError) as error:
     fail(f"not an answer of MathService: {error!r}{HINT}")
-timer.cancel()

@@ -418,6 +418,7 @@ func steps(t *testing.T, name string) (all []step) {
 
 var (
 	listening = regexp.MustCompile(`^\w+/server: listening on `)
+	badUsage  = regexp.MustCompile(`(?m)^\S+: -\w+ `)
 	failure   = regexp.MustCompile(`(?m)^(?:\w+/(?:server|client)|client\.\w+|demo): `)
 )
 
@@ -451,6 +452,9 @@ func (sh *shell) do(t *testing.T, name string, s step) {
 		got, exitCode, err = sh.run(t.Context(), s.command)
 		if failure.MatchString(s.want) || strings.HasPrefix(s.command, "diff ") && s.want != "" {
 			wantCode = 1
+		}
+		if badUsage.MatchString(s.want) {
+			wantCode = 2
 		}
 	}
 	if steady(got) != steady(s.want) {
