@@ -220,7 +220,7 @@ the first 1 replies: 1*1=1
 		{"jsonrpc/server", "jsonrpc/client", calls + large, "jsonrpc/server: stopped, with no call left in flight\n"},
 		{"jsonrpc/server", "client.py", calls + large, "jsonrpc/server: stopped, with no call left in flight\n"},
 		{"jsonrpc/server", "client.mjs", calls, "jsonrpc/server: stopped, with no call left in flight\n"},
-		{"async/server", "async/client", async, "async/server: rpc.Serve: accept:stopped, with no call left in flight\n"},
+		{"async/server -delay 10ms", "async/client", async, "async/server: rpc.Serve: accept:stopped, with no call left in flight\n"},
 	} {
 		t.Run(row.client, func(t *testing.T) {
 			t.Parallel()
@@ -231,7 +231,8 @@ the first 1 replies: 1*1=1
 				}
 				command = []string{interpreter, "jsonrpc/client/" + row.client}
 			}
-			server, err := programtest.Start(programs.Path(row.server), "-addr", "127.0.0.1:0")
+			words := strings.Fields(row.server)
+			server, err := programtest.Start(programs.Path(words[0]), append(words[1:], "-addr", "127.0.0.1:0")...)
 			if err != nil {
 				t.Fatal(err)
 			}

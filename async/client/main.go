@@ -16,14 +16,14 @@ var (
 	addr    = flag.String("addr", "localhost:1237", "`address` of the server")
 	a       = flag.Int("a", 5, "first operand")
 	b       = flag.Int("b", 6, "second operand")
-	n       = flag.Int("n", 10, "`number` of calls in flight, from 1 to 100000")
+	n       = flag.Int("n", 10, "`number` of calls in flight, from 1 to 10000")
 	timeout = flag.Duration("timeout", 5*time.Second, "give up after this `time`")
 )
 
 func main() {
 	shared.ParseFlags("async/client")
-	if *n < 1 || *n > 100000 {
-		log.Printf("-n %d is not from 1 to 100000", *n)
+	if *n < 1 || *n > 10000 {
+		log.Printf("-n %d is not from 1 to 10000", *n)
 		os.Exit(2)
 	}
 	shared.GiveUpAfter(*timeout)

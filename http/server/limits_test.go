@@ -51,30 +51,24 @@ func TestTheServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 		}()
 		return ended
 	}
-	var took []time.Duration
 	header := send("POST /jsonrpc HT")
 	body := send("POST /jsonrpc HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{")
 	for _, row := range []struct {
 		name         string
 		ended        <-chan end
 		status, text string
-		least        time.Duration
 	}{
-		{"a header", header, "HTTP/1.1 400 Bad Request\r\n", "\r\n\r\n400 Bad Request", 2 * time.Second},
-		{"a body", body, "HTTP/1.1 408 Request Timeout\r\n", `{"error":"the body did not arrive in time","id":null,"result":null}` + "\n", 3 * time.Second},
+		{"a header", header, "HTTP/1.1 400 Bad Request\r\n", "\r\n\r\n400 Bad Request"},
+		{"a body", body, "HTTP/1.1 408 Request Timeout\r\n", `{"error":"the body did not arrive in time","id":null,"result":null}` + "\n"},
 	} {
 		got := <-row.ended
 		if !strings.HasPrefix(got.answer, row.status) || !strings.HasSuffix(got.answer, row.text) {
 			t.Errorf("half %s is answered %q, want %q … %q", row.name, got.answer, row.status, row.text)
 		}
-		took = append(took, got.after)
-		if got.after < row.least-100*time.Millisecond || got.after > row.least+3*time.Second {
-			t.Errorf("half %s is cut off after %v, want %v", row.name, got.after, row.least)
+		if got.after < 1900*time.Millisecond || got.after > 5*time.Second {
+			t.Errorf("half %s is cut off after %v, want 2s", row.name, got.after)
 		}
 		t.Logf("half %s: %s", row.name, strings.TrimSpace(row.status))
-	}
-	if took[1]-took[0] < 500*time.Millisecond {
-		t.Errorf("half a header is cut off after %v, half a body after %v, want a second between them", took[0], took[1])
 	}
 	product, err := shared.NewMathServiceClient(client).Multiply(t.Context(), 6, 7)
 	if product != 42 || err != nil {

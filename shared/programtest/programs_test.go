@@ -120,6 +120,7 @@ func serve(t *testing.T, folder string, service any) string {
 
 // -h says how to run the program, and with which flags. What no program has is refused.
 func TestUsageIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
 	for program, addr := range defaults {
 		help := run(t, program, "-h")
 		begin := "Usage: go run ./" + program + " [flags]\n"
@@ -139,6 +140,7 @@ func TestUsageIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestAServerSaysThatItsPortIsTaken(t *testing.T) {
+	t.Parallel()
 	addr := listen(t).Addr().String()
 	for _, folder := range folders {
 		server := folder + "/server"
@@ -151,6 +153,7 @@ func TestAServerSaysThatItsPortIsTaken(t *testing.T) {
 }
 
 func TestPairsMeetOverIPv6(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil && os.Getenv("CI") == "true" {
 		t.Fatal(err)
@@ -168,6 +171,7 @@ func TestPairsMeetOverIPv6(t *testing.T) {
 
 // Out of file descriptors, a server waits until there are some again.
 func TestServersSurviveTooManyConnections(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no ulimit")
 	}
@@ -215,6 +219,7 @@ func TestServersSurviveTooManyConnections(t *testing.T) {
 
 // A server that waits for a peer to hang up ends at once after another signal.
 func TestASecondSignalEndsAServerAtOnce(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows cannot send a signal")
 	}
@@ -251,15 +256,15 @@ func TestASecondSignalEndsAServerAtOnce(t *testing.T) {
 // Whatever listens where a client looks for its server, the client ends, with one line that
 // says what to do.
 func TestClientsHangOnNobody(t *testing.T) {
+	t.Parallel()
 	const (
 		noAnswer = "no answer from ADDR within 300ms; is that the address of SERVER? -addr sets another"
 		refused  = `dial tcp ADDR: connect: connection refused; start it with: go run ./SERVER -addr ADDR`
 		other    = "; is that the address of SERVER? -addr sets another"
 		multiply = `MathService.Multiply(10, 20): `
 	)
-	mute, gone := listen(t), listen(t) // the backlog of mute takes the connections, and that is all
-	gone.Close()
-	servers := map[string]string{"mute": mute.Addr().String(), "gone": gone.Addr().String()}
+	mute := listen(t) // its backlog takes the connections, and that is all
+	servers := map[string]string{"mute": mute.Addr().String(), "gone": programtest.Nobody}
 	for _, folder := range folders {
 		servers[folder] = start(t, folder+"/server", "127.0.0.1:0").Addr
 	}
@@ -307,6 +312,7 @@ func TestClientsHangOnNobody(t *testing.T) {
 
 // No time is no answer: with a limit of 0 or less a client does not even dial.
 func TestATimeLimitOfNothingIsNoAnswer(t *testing.T) {
+	t.Parallel()
 	l := listen(t)
 	addr := l.Addr().String()
 	for _, folder := range folders {
@@ -351,6 +357,7 @@ func (m *Miser) Divide(args *shared.Args, reply *shared.Quotient) error {
 
 // The time limit holds for every call, not only for the first.
 func TestClientsGiveUpLaterCalls(t *testing.T) {
+	t.Parallel()
 	for _, row := range []struct {
 		folder  string
 		answers int64
@@ -392,6 +399,7 @@ func (Rude) Multiply(*shared.Args, *int) error {
 }
 
 func TestAnErrorOfAPeerIsOneLineWithoutControlCharacters(t *testing.T) {
+	t.Parallel()
 	for _, folder := range folders {
 		addr := serve(t, folder, Rude{})
 		got := run(t, folder+"/client", "-addr", addr)

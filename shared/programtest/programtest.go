@@ -22,6 +22,9 @@ import (
 // Patience is for what should take no time.
 const Patience = 30 * time.Second
 
+// Nobody is an address at which nobody listens: its port is reserved.
+const Nobody = "127.0.0.1:1"
+
 // Programs are built programs in a folder of their own.
 type Programs struct{ dir string }
 

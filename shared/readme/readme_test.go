@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/netrpc/shared/programtest"
@@ -490,8 +491,14 @@ func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 					}
 				}
 			})
+			var tests sync.WaitGroup // need no server, and so go on beside the rest
+			defer tests.Wait()
 			for _, s := range steps(t, name) {
-				sh.do(t, name, s)
+				if strings.HasPrefix(s.command, "go test ") {
+					tests.Go(func() { new(shell).do(t, name, s) })
+				} else {
+					sh.do(t, name, s)
+				}
 			}
 		})
 	}
