@@ -216,9 +216,10 @@ func TestGRPCSecondCallHasSmallerHeaders(t *testing.T) {
 	t.Log("over net/rpc each call has the 20 bytes of MathService.Multiply")
 }
 
-// Tutorial §5, C27: HTTP/2's server push. gRPC has no use for it: a client switches it off in
-// its first frame, SETTINGS, with setting 2 (ENABLE_PUSH) = 0, and a server can push nothing.
-func TestGRPCClientSwitchesServerPushOff(t *testing.T) {
+// Tutorial §5, C27: HTTP/2's server push. gRPC has no use for it. Go's HTTP/2 client, on which
+// ours is built, switches it off in its first frame, SETTINGS, with setting 2 (ENABLE_PUSH) = 0,
+// and a server can push nothing.
+func TestHTTP2ClientSwitchesServerPushOff(t *testing.T) {
 	pushed := make(chan error, 1)
 	client, tape := grpcConnect(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pushed <- w.(http.Pusher).Push("/MathService/Divide", nil)

@@ -72,15 +72,15 @@ func (w *lastLine) Write(line []byte) (n int, err error) {
 	return n, err
 }
 
-// Explain adds to an error of a client what its reader can do, unless the server has answered.
-// What a peer has sent becomes one line, without control characters.
+// Explain adds to an error of a client what its reader can do, unless the right server has
+// answered. What a peer has sent becomes one line, without control characters.
 func Explain(err error) error {
 	var answer rpc.ServerError
 	var system *os.SyscallError
 	server := strings.Replace(strings.TrimSuffix(log.Prefix(), ": "), "client", "server", 1)
 	hint := fmt.Sprintf("; is that the address of %s? -addr sets another", server)
 	switch {
-	case errors.As(err, &answer), errors.Is(err, ErrOverflow), errors.Is(err, ErrDivideByZero):
+	case errors.As(err, &answer), errors.Is(err, ErrOverflow), errors.Is(err, ErrDivideByZero), errors.Is(err, rpc.ErrShutdown):
 		hint = ""
 	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
 		hint = fmt.Sprintf("; start it with: go run ./%s -addr %v", server, flag.Lookup("addr").Value)

@@ -2,6 +2,8 @@ package shared
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/rpc"
 	"testing"
 )
@@ -49,4 +51,20 @@ func TestErrorLeavesTheReplyUntouched(t *testing.T) {
 		t.Errorf("With(%q) = %q, %v, want the client's, no", "no", reply, err)
 	}
 	t.Logf(`the method sets the reply and returns errors.New("no"); the client has the reply %q, and the error %v`, reply, err)
+}
+
+// The hint at another address is for those who may have dialed the wrong one.
+func TestExplainHintsAtTheAddressUnlessTheServerHasAnswered(t *testing.T) {
+	const hint = "; is that the address of ? -addr sets another"
+	for err, want := range map[error]string{
+		rpc.ServerError("a\tb"): "a b",
+		ErrOverflow:             ErrOverflow.Error(),
+		ErrDivideByZero:         ErrDivideByZero.Error(),
+		rpc.ErrShutdown:         rpc.ErrShutdown.Error(), // the call before has been answered
+		io.ErrUnexpectedEOF:     io.ErrUnexpectedEOF.Error() + hint,
+	} {
+		if got := Explain(fmt.Errorf("call: %w", err)).Error(); got != "call: "+want {
+			t.Errorf("Explain(call: %q) = %q, want %q", err, got, "call: "+want)
+		}
+	}
 }

@@ -25,6 +25,10 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("demo: ")
 	addr := flag.String("addr", "", "let the servers listen on this `address`, such as localhost:0 for free ports")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: go run ./shared/demo [-addr localhost:0] [tcp] [http] [jsonrpc] [async]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 	pairs := flag.Args()
 	if len(pairs) == 0 {
