@@ -34,7 +34,7 @@ func Build(root string, programs ...string) (*Programs, error) {
 	look(root)
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return nil, err
+		cache = os.TempDir()
 	}
 	here, err := os.Getwd()
 	if err != nil {
