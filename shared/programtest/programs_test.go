@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/rpc"
@@ -13,7 +14,9 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -33,30 +36,31 @@ var defaults = map[string]string{
 
 var folders = []string{"tcp", "http", "jsonrpc", "async"}
 
-var programs *programtest.Programs
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "8") // most of these tests wait for time to pass
 	log.SetOutput(io.Discard)      // rpc.Accept logs that a test has closed its listener
-	os.Exit(func() int {
-		var names []string
-		for name := range defaults {
-			names = append(names, name)
-		}
-		var err error
-		if programs, err = programtest.Build("../..", names...); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return m.Run()
-	}())
+	os.Exit(m.Run())
+}
+
+var build = sync.OnceValues(func() (*programtest.Programs, error) {
+	return programtest.Build("../..", slices.Collect(maps.Keys(defaults))...)
+})
+
+// path returns the file of a program. The first test that needs one builds all of them.
+func path(t *testing.T, program string) string {
+	t.Helper()
+	programs, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return programs.Path(program)
 }
 
 // run runs a program to its end.
 func run(t *testing.T, program string, args ...string) programtest.Result {
 	t.Helper()
-	result, err := programtest.Run(t.Context(), programs.Path(program), args...)
+	result, err := programtest.Run(t.Context(), path(t, program), args...)
 	if err != nil {
 		t.Fatalf("%s %q: %v", program, args, err)
 	}
@@ -70,7 +74,7 @@ func start(t *testing.T, program, addr string) *programtest.Server {
 	if program == "async/server" {
 		args = append(args, "-delay", "0s")
 	}
-	server, err := programtest.Start(programs.Path(program), args...)
+	server, err := programtest.Start(path(t, program), args...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +182,7 @@ func TestServersSurviveTooManyConnections(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(folder, func(t *testing.T) {
 			t.Parallel()
-			args := []string{"-c", `ulimit -n 64; exec "$0" -addr 127.0.0.1:0 "$@"`, programs.Path(folder + "/server")}
+			args := []string{"-c", `ulimit -n 64; exec "$0" -addr 127.0.0.1:0 "$@"`, path(t, folder+"/server")}
 			if folder == "async" {
 				args = append(args, "-delay", "0s")
 			}
