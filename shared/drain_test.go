@@ -402,6 +402,20 @@ func TestDrainingEndsThePauseAfterAnAcceptError(t *testing.T) {
 	})
 }
 
+func TestAListenerDrainsWhenItsContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), time.Second)
+		defer stop()
+		inner := make(fakeListener)
+		if _, err := NewDrainListener(ctx, inner).Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Accept, while the context ends: %v, want net.ErrClosed", err)
+		}
+		if _, err := inner.Accept(); err != net.ErrClosed {
+			t.Errorf("the listener inside: %v, want net.ErrClosed", err)
+		}
+	})
+}
+
 func TestAListenerThatIsClosedBeneathDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := make(fakeListener, 1)
@@ -523,6 +537,39 @@ func TestAPeerThatTakesALittleIsWaitedFor(t *testing.T) {
 			time.Sleep(4 * time.Second)
 			ours.Read(make([]byte, 1))
 		}
+		l.Accept()
+	})
+}
+
+// stubborn is a connection that fails for good once a Write has come too late, like a tls.Conn.
+type stubborn struct {
+	net.Conn
+	failed bool
+}
+
+func (c *stubborn) Write(p []byte) (n int, err error) {
+	if c.failed {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err = c.Conn.Write(p)
+	c.failed = err != nil
+	return n, err
+}
+
+// Where nothing tells what was taken, a Write is not disturbed before its time is up.
+func TestAWriteThatIsNotToldIsLeftAloneForFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs, l := pipe(t.Context(), func(conn net.Conn) net.Conn { return &stubborn{Conn: conn} })
+		defer ours.Close()
+		go func() {
+			time.Sleep(4 * time.Second)
+			io.CopyN(io.Discard, ours, 10)
+		}()
+		l.Close()
+		if n, err := theirs.Write(make([]byte, 10)); n != 10 || err != nil {
+			t.Errorf("a peer that begins after 4s: wrote %d bytes of 10, %v", n, err)
+		}
+		theirs.Close()
 		l.Accept()
 	})
 }
