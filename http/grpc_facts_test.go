@@ -65,7 +65,7 @@ func TestGRPCSmallReplyOvertakesALargeOne(t *testing.T) {
 		t.Fatalf("the large reply was sent before anybody read it, %v: too small to prove anything", err)
 	default:
 	}
-	t.Logf("Multiply(10, 20) = %d came while the server was still sending %d bytes", reply[0], large)
+	t.Logf("Multiply(10, 20) = %d came while %d bytes were being sent", reply[0], large)
 	n, err := io.Copy(io.Discard, resp.Body)
 	if err != nil || n != large {
 		t.Errorf("the large reply: %d bytes, %v, want %d", n, err, large)

@@ -174,5 +174,5 @@ func TestGoClientSendsJSONRPC1(t *testing.T) {
 	if want := `{"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}` + "\n"; got != want {
 		t.Errorf("the request is %q, %v, want %q", got, err, want)
 	}
-	t.Logf("Multiply(10, 20) is sent as %q", got)
+	t.Logf("%s and a line feed", strings.TrimSuffix(got, "\n"))
 }

@@ -34,7 +34,7 @@ func TestStubRestoresSentinels(t *testing.T) {
 	if !errors.Is(err, ErrDivideByZero) || errors.Is(err, ErrOverflow) {
 		t.Errorf("Divide(1, 0): %v, want ErrDivideByZero", err)
 	}
-	t.Logf("%v; errors.Is finds ErrDivideByZero: %t", err, errors.Is(err, ErrDivideByZero))
+	t.Logf("%v; errors.Is(err, ErrDivideByZero): %t", err, errors.Is(err, ErrDivideByZero))
 	if got, want := fmt.Sprint(err), "MathService.Divide(1, 0): divide by zero"; got != want {
 		t.Errorf("Divide(1, 0): %q, want %q", got, want)
 	}

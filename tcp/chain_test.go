@@ -131,7 +131,7 @@ func TestTheLastServiceStopsWhenTheFirstCallerGivesUp(t *testing.T) {
 				t.Fatal("the user service has not been asked")
 			}
 			worked := time.Since(begin)
-			t.Logf("left %v: the caller gave up after %v, the user service worked until %v", row.left, gaveUp, worked)
+			t.Logf("left %v: the caller gave up after %v, the user service stopped at %v", row.left, gaveUp, worked)
 			if err == nil || gaveUp != time.Second || worked != row.worked {
 				t.Errorf("the caller: %v after %v, want 1s; the user service until %v, want %v", err, gaveUp, worked, row.worked)
 			}
