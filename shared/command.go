@@ -64,12 +64,12 @@ func GiveUpAfter(timeout time.Duration) {
 // lastLine writes one line: main and giveUp may both want to end the program.
 type lastLine struct {
 	io.Writer
-	sync.Once
+	written sync.Once
 }
 
-func (w *lastLine) Write(line []byte) (n int, err error) {
-	w.Do(func() { n, err = w.Writer.Write(line) })
-	return n, err
+func (w *lastLine) Write(line []byte) (int, error) {
+	w.written.Do(func() { w.Writer.Write(line) })
+	return len(line), nil
 }
 
 // Explain adds to an error of a client what its reader can do, unless the right server has
@@ -85,6 +85,7 @@ func Explain(err error) error {
 	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
 		hint = fmt.Sprintf("; start it with: go run ./%s -addr %v", server, flag.Lookup("addr").Value)
 	}
-	isControl := func(r rune) bool { return !unicode.IsPrint(r) }
-	return errors.New(strings.Join(strings.FieldsFunc(err.Error(), isControl), " ") + hint)
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	words := strings.FieldsFunc(strings.ToValidUTF8(err.Error(), "\uFFFD"), unprintable)
+	return errors.New(strings.Join(words, " ") + hint)
 }

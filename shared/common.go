@@ -14,8 +14,7 @@ type Args struct {
 	A, B int
 }
 
-// Quotient is the reply of MathService.Divide: A = Quo*B + Rem, and Rem has the sign of A, as
-// Go's / and % have it.
+// Quotient is the reply of MathService.Divide: A = Quo*B + Rem, where Rem has the sign of A.
 type Quotient struct {
 	Quo, Rem int
 }

@@ -16,28 +16,29 @@ const (
 	lookEvery = 100 * time.Millisecond // at what it has taken
 )
 
-// errDraining is what Read returns while draining. A client sees it if half its request had
-// been read. It is a *net.OpError because net/http answers nothing to those.
+// errDraining is what Read returns while draining. To a *net.OpError net/http answers nothing.
 var errDraining = &net.OpError{Op: "read", Err: errors.New("the server is stopping; this call was not executed")}
 
-// stopped is the error at the end of Accept. rpc.Accept logs it, so it says that all is well.
-type stopped struct{}
+// stoppedError is the error at the end of Accept. rpc.Accept logs it, so it says that all is
+// well.
+type stoppedError struct{}
 
-func (stopped) Error() string { return "stopped, with no call left in flight" }
-func (stopped) Unwrap() error { return net.ErrClosed }
+func (stoppedError) Error() string { return "stopped, with no call left in flight" }
+func (stoppedError) Unwrap() error { return net.ErrClosed }
 
 // DrainListener is a net.Listener that stops without cutting off a call in flight. When its
 // context ends or it is closed, its connections let nothing more be read: net/rpc and net/http
 // answer what they have read, and close. When the last connection is gone Accept returns, and
-// so do the serving loops and http.Server's Shutdown and Close.
+// so do the serving loops and http.Server's Close and, whatever its context, Shutdown.
 //
-// It waits as long as a method runs, and 5 s for a peer that takes nothing. Linux tells what
-// is still to be taken: there an idle client delays the end by 1 s, elsewhere by 5 s. Without
-// CloseWrite, closing may cost the last replies.
+// It waits as long as a method runs, and 5 s for a peer whose system takes nothing, as it may
+// for one that reads less than some 20 kB/s. Linux tells what is left to take: there an idle
+// client delays the end by 1 s, elsewhere by 5 s. Without CloseWrite the last replies may go.
 //
-// Draining ends the contexts of HTTP requests, so that http.TimeoutHandler says 503 of a call
-// that was executed. HTTP/2 is not supported: its server forgets the calls in flight. TLS
-// belongs around this listener: a tls.Conn inside fails with the first Write that takes 5 s.
+// Draining ends the contexts of HTTP requests (http.TimeoutHandler then says 503 of an
+// executed call), and replaces deadlines, which no other goroutine may set meanwhile. HTTP/2
+// is not supported: calls in flight are lost. TLS inside fails with the first Write that takes
+// 5 s.
 type DrainListener struct {
 	net.Listener
 	ctx        context.Context // ends when draining begins
@@ -91,7 +92,7 @@ func (l *DrainListener) Accept() (net.Conn, error) {
 	}
 	l.Close()
 	l.open.Wait()
-	return nil, stopped{}
+	return nil, stoppedError{}
 }
 
 type drainConn struct {
@@ -115,17 +116,16 @@ func (c *drainConn) Read(p []byte) (n int, err error) {
 }
 
 func (c *drainConn) Write(p []byte) (written int, err error) {
-	for taken, idle := 0, time.Duration(0); idle < takeMax; idle += c.look {
+	for idle := time.Duration(0); idle < takeMax; idle += c.look {
 		if c.draining() {
 			c.SetWriteDeadline(time.Now().Add(c.look))
 		}
 		n, err := c.Conn.Write(p[written:])
-		written += n
-		if !c.draining() || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if written += n; !c.draining() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
-		if now := written - max(outq(c.Conn), 0); now != taken {
-			taken, idle = now, -c.look
+		if n > 0 {
+			idle = -c.look
 		}
 	}
 	c.Conn.Close() // or each reply to come would wait as long
@@ -140,8 +140,8 @@ func (c *drainConn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close, while draining, waits until the peer has taken everything and hung up. It discards
-// what still comes: a socket that is closed with unread requests may destroy its replies.
+// Close, while draining, waits until the peer hangs up, or is silent with everything taken. It
+// discards what still comes: a socket closed with unread requests may destroy its replies.
 func (c *drainConn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {

@@ -8,9 +8,8 @@ import (
 )
 
 // MathServiceClient is the client stub of MathService: its methods look like local functions
-// and make the call (tutorial §2). Frameworks such as gRPC generate it; net/rpc does not
-// (TestTheCompilerChecksNoCall), and its package doc advises to write it. It is safe for
-// concurrent use, as the rpc.Client below it is.
+// and make the call (tutorial §2). gRPC generates its stubs, net/rpc does not
+// (TestTheCompilerChecksNoCall). It is safe for concurrent use, as the rpc.Client below it is.
 type MathServiceClient struct {
 	client *rpc.Client
 }

@@ -46,7 +46,7 @@ func main() {
 	// 2. One after another: send a request when the last one has been answered.
 	start, few := time.Now(), min(*n, 10)
 	for i := 1; i <= few; i++ {
-		check(<-client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil).Done)
+		result(<-client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil).Done)
 	}
 	fmt.Printf("%d calls one after another: %v\n", few, time.Since(start).Round(time.Millisecond))
 
@@ -60,7 +60,8 @@ func main() {
 	// They come in any order. The *rpc.Call tells which one it is.
 	order := ""
 	for i := range *n {
-		if product := check(<-done); i < few {
+		product := result(<-done)
+		if i < few {
 			order += " " + product
 		}
 	}
@@ -68,8 +69,8 @@ func main() {
 	fmt.Printf("the first %d replies:%s\n", few, order)
 }
 
-// check returns the product, or ends the program if the call has failed.
-func check(call *rpc.Call) string {
+// result returns the product, or ends the program if the call has failed.
+func result(call *rpc.Call) string {
 	args := call.Args.(*shared.Args)
 	if call.Error != nil {
 		log.Fatalf("%s(%d, %d): %v", call.ServiceMethod, args.A, args.B, shared.Explain(call.Error))

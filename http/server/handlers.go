@@ -13,9 +13,8 @@ import (
 	"os"
 )
 
-// postHandler answers one JSON-RPC 1.0 call in each HTTP request, in the dialect of
-// net/rpc/jsonrpc. So middleware, proxies and TLS see each call, as tutorial §4.3 has it. It
-// may be called concurrently.
+// postHandler answers one JSON-RPC 1.0 call, in the dialect of net/rpc/jsonrpc, in each request:
+// TLS and middleware see each call, as tutorial §4.3 has it. It may be called concurrently.
 //
 // The status is 200 if net/rpc has answered, be it with an error of the service; 400 if the
 // body is not one request, 408 if it does not arrive in time, 413 if it is over 1 MiB, 500 if
@@ -48,6 +47,7 @@ func (h postHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}{bytes.NewReader(body), &response, r.Body})) // its error, if any, is in the response
 		if response.Len() == 0 {
 			refuse(w, http.StatusInternalServerError, "the reply cannot be encoded as JSON")
+			return
 		}
 		w.Write(response.Bytes())
 	}

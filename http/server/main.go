@@ -36,7 +36,7 @@ func main() {
 	listener = shared.DrainOnInterrupt(listener)
 	log.Println("listening on", listener.Addr())
 
-	// 4. Serve, but not the web pages of others. The time limit ends at CONNECT.
+	// 4. Serve, but not what a browser sends for another site. The time limit ends at CONNECT.
 	handler := http.NewCrossOriginProtection().Handler(closeHijacked(http.DefaultServeMux))
 	server := &http.Server{Handler: handler, ConnContext: withConn, ReadTimeout: 2 * time.Second}
 	log.Print(server.Serve(listener))

@@ -133,7 +133,7 @@ func TestUsageIsTheSameEverywhere(t *testing.T) {
 				program, help.ExitCode, help.Stdout, help.Stderr, begin, addr)
 		}
 		for argument, says := range map[string]string{
-			"more":      program + `: unexpected argument "more"` + "\n",
+			"more":      program + `: unexpected argument "more"` + "\n" + begin,
 			"-nonsense": "flag provided but not defined: -nonsense\n",
 		} {
 			if got := run(t, program, argument); got.ExitCode != 2 || got.Stdout != "" || !strings.HasPrefix(got.Stderr, says) {
@@ -399,7 +399,7 @@ type Rude struct{}
 
 // Multiply fails.
 func (Rude) Multiply(*shared.Args, *int) error {
-	return errors.New("one\ntwo\r\x1b[31m\u009b\u2028\u202e\x7fé")
+	return errors.New("one\ntwo\r\x1b[31m\u009b\u2028\u202e\x7fé\x9b")
 }
 
 func TestAnErrorOfAPeerIsOneLineWithoutControlCharacters(t *testing.T) {
@@ -411,7 +411,7 @@ func TestAnErrorOfAPeerIsOneLineWithoutControlCharacters(t *testing.T) {
 		if folder == "async" {
 			operands = "5, 6"
 		}
-		want := folder + "/client: MathService.Multiply(" + operands + "): one two [31m é\n"
+		want := folder + "/client: MathService.Multiply(" + operands + "): one two [31m é\uFFFD\n"
 		if got.Stderr != want || got.ExitCode != 1 {
 			t.Errorf("printed %q, exit %d; want %q, exit 1", got.Stderr, got.ExitCode, want)
 		}

@@ -1,5 +1,5 @@
 // Package programtest builds, runs, starts and stops the programs of this repository, for
-// its tests and for its demo. No wait in it is longer than Patience.
+// its tests and for its demo. Patience bounds each wait but that for go build.
 package programtest
 
 import (
@@ -42,7 +42,7 @@ func Build(root string, programs ...string) (*Programs, error) {
 	}
 	// A folder for each package that builds: go test runs them side by side, and a program
 	// that one of them starts must not be in the middle of being written by another.
-	p := &Programs{filepath.Join(cache, "netrpc", fmt.Sprintf("%x", sha256.Sum256([]byte(here)))[:16])}
+	p := &Programs{filepath.Join(cache, "netrpc", fmt.Sprintf("%x", sha256.Sum256([]byte(here+filepath.Base(os.Args[0]))))[:16])}
 	folders := map[string][]string{}
 	for _, program := range programs {
 		folder := path.Dir(program)
