@@ -103,6 +103,9 @@ func TestTheClientTakesUpTo10000Calls(t *testing.T) {
 		if got.ExitCode != row.code || len(got.Stdout) > 500 {
 			t.Errorf("-n %s: exit %d, %s, and %d bytes on stdout; want exit %d, and at most 500", row.n, got.ExitCode, got.Stderr, len(got.Stdout), row.code)
 		}
+		if n := strings.Count(got.Stdout, "*"); n > 10 {
+			t.Errorf("-n %s printed %d products, want at most 10", row.n, n)
+		}
 		for _, want := range row.says {
 			if !strings.Contains(got.Stdout+got.Stderr, want) {
 				t.Errorf("-n %s printed %q, %q; want %q in it", row.n, got.Stdout, got.Stderr, want)

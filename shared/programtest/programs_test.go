@@ -128,7 +128,8 @@ func TestUsageIsTheSameEverywhere(t *testing.T) {
 	for program, addr := range defaults {
 		help := run(t, program, "-h")
 		begin := "Usage: go run ./" + program + " [flags]\n"
-		if help.ExitCode != 0 || help.Stdout != "" || !strings.HasPrefix(help.Stderr, begin) || !strings.Contains(help.Stderr, "(default \""+addr+"\")\n") {
+		if help.ExitCode != 0 || help.Stdout != "" || !strings.HasPrefix(help.Stderr, begin) || !strings.Contains(help.Stderr, "(default \""+addr+"\")\n") ||
+			strings.HasSuffix(program, "client") && !strings.Contains(help.Stderr, "(default 5s)\n") {
 			t.Errorf("%s -h: exit %d, printed %q, %q; want exit 0, a beginning of %q and the default address %s",
 				program, help.ExitCode, help.Stdout, help.Stderr, begin, addr)
 		}
@@ -335,28 +336,60 @@ func TestATimeLimitOfNothingIsNoAnswer(t *testing.T) {
 	}
 }
 
-// Miser is a MathService that answers the first calls, and then no more.
+// Miser is a MathService that answers the first calls, and then no more, or with an error.
 type Miser struct {
 	left atomic.Int64
 	end  chan bool // closed at the end of the test
+	err  error
 }
 
-func (m *Miser) wait() {
-	if m.left.Add(-1) < 0 {
+func (m *Miser) wait() error {
+	if m.left.Add(-1) < 0 && m.err == nil {
 		<-m.end
+	} else if m.left.Load() < 0 {
+		return m.err
 	}
+	return nil
 }
 
 // Multiply answers if there are answers left.
 func (m *Miser) Multiply(args *shared.Args, reply *int) error {
-	m.wait()
+	if err := m.wait(); err != nil {
+		return err
+	}
 	return new(shared.MathService).Multiply(args, reply)
 }
 
 // Divide answers if there are answers left.
 func (m *Miser) Divide(args *shared.Args, reply *shared.Quotient) error {
-	m.wait()
+	if err := m.wait(); err != nil {
+		return err
+	}
 	return new(shared.MathService).Divide(args, reply)
+}
+
+// An error ends a client, whichever call it is of.
+func TestClientsEndAtTheFirstError(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		folder  string
+		answers int64
+		call    string // a pattern
+	}{
+		{"tcp", 0, `MathService\.Multiply\(10, 20\)`},
+		{"tcp", 1, `MathService\.Divide\(10, 20\)`},
+		{"async", 0, `MathService\.Multiply\(5, 6\)`},
+		{"async", 3, `MathService\.Multiply\(3, 3\)`},      // one after another
+		{"async", 15, `MathService\.Multiply\(\d+, \d+\)`}, // in flight
+	} {
+		miser := &Miser{err: errors.New("no more")}
+		miser.left.Store(row.answers)
+		got := run(t, row.folder+"/client", "-addr", serve(t, row.folder, miser))
+		want := regexp.MustCompile("^" + row.folder + "/client: " + row.call + ": no more\n$")
+		if !want.MatchString(got.Stderr) || got.ExitCode != 1 {
+			t.Errorf("after %d answers %s/client printed %q, exit %d; want a match of %s, exit 1", row.answers, row.folder, got.Stderr, got.ExitCode, want)
+		}
+	}
 }
 
 // The time limit holds for every call, not only for the first.
