@@ -19,7 +19,7 @@ import (
 )
 
 // ParseFlags begins each program: it parses the flags, prints them for -h, and prefixes what
-// goes to stderr with name, the program's folder. It ends the program if a flag is not right.
+// goes to stderr with name, the program's folder. It ends the program if an argument is not right.
 func ParseFlags(name string) {
 	log.SetFlags(0)
 	log.SetPrefix(name + ": ")

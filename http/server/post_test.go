@@ -166,6 +166,19 @@ func TestPostAnswersEachRequestInJSON(t *testing.T) {
 	}
 }
 
+// postHalf posts 40 bytes of multiply, and promises all of it.
+func postHalf(t *testing.T, addr net.Addr) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(conn, "POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(multiply), multiply[:40])
+	return conn
+}
+
 // A client that promises a body and stops in its middle is not waited for longer than
 // ReadTimeout.
 func TestPostAnswers408WhenTheBodyStops(t *testing.T) {
@@ -173,13 +186,7 @@ func TestPostAnswers408WhenTheBodyStops(t *testing.T) {
 	ts := newPostServer(t, newPostHandler(t))
 	ts.Config.ReadTimeout = 500 * time.Millisecond
 	ts.Start()
-	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	fmt.Fprintf(conn, "POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(multiply), multiply[:40])
+	conn := postHalf(t, ts.Listener.Addr())
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		t.Fatalf("40 of %d bytes: no answer: %v", len(multiply), err)
@@ -205,13 +212,7 @@ func TestPostRefusesHalfARequestWhenTheServerStops(t *testing.T) {
 	l := shared.NewDrainListener(t.Context(), ts.Listener)
 	ts.Listener = l
 	ts.Start()
-	conn, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	fmt.Fprintf(conn, "POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(multiply), multiply[:40])
+	conn := postHalf(t, l.Addr())
 	select {
 	case <-entered:
 	case <-time.After(patience):
