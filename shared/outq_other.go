@@ -1,5 +1,0 @@
-//go:build !linux
-
-package shared
-
-func outq(any) int { return -1 }
