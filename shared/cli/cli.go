@@ -1,0 +1,89 @@
+// Package cli has what the eight programs have in common: their flags, their time limit, and
+// errors that say what to do. Nothing of it belongs to net/rpc.
+package cli
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/rpc"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"example.com/netrpc/shared"
+)
+
+// program is the program's folder, such as tcp/client.
+var program string
+
+// Parse begins each program, which has a flag -addr. It parses the flags, prints them for -h,
+// and prefixes what goes to stderr with name, the program's folder. It ends the program with
+// exit code 2 if an argument is not right.
+func Parse(name string) {
+	program = name
+	log.SetFlags(0)
+	log.SetPrefix(name + ": ")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./%s [flags]\n", name)
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		log.Printf("unexpected argument %q", flag.Arg(0))
+		flag.Usage()
+		os.Exit(2)
+	}
+	addr := flag.Lookup("addr")
+	_, port, err := net.SplitHostPort(addr.Value.String())
+	if _, portErr := net.LookupPort("tcp", port); err != nil || portErr != nil {
+		log.Printf("-addr %v: want host:port, such as %s", addr.Value, addr.DefValue)
+		os.Exit(2)
+	}
+}
+
+// GiveUpAfter returns at once, and ends the program after timeout, whatever main waits for
+// then: Dial, the handshake or Call. None of them has a time limit of its own.
+func GiveUpAfter(timeout time.Duration) {
+	giveUp := func() { Fatal(fmt.Errorf("no answer from %v within %v", flag.Lookup("addr").Value, timeout)) }
+	if timeout <= 0 {
+		giveUp()
+	}
+	time.AfterFunc(timeout, giveUp)
+}
+
+// fatal is for the first error: main and the time limit may both want to end the program.
+var fatal sync.Once
+
+// Fatal ends the program with exit code 1 and one line: err, and what its reader can do. What
+// a peer has sent becomes one line, too, without control characters.
+func Fatal(err error) { fatal.Do(func() { log.Fatal(line(err)) }) }
+
+// line returns what Fatal prints.
+func line(err error) string {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	words := strings.FieldsFunc(strings.ToValidUTF8(err.Error(), "\uFFFD"), unprintable)
+	return strings.Join(words, " ") + hint(err)
+}
+
+// hint returns what the reader of err can do, or "" if the right server has answered.
+func hint(err error) string {
+	var answer rpc.ServerError
+	var op *net.OpError
+	var system *os.SyscallError
+	server := strings.Replace(program, "client", "server", 1)
+	switch {
+	case errors.As(err, &op) && op.Op == "listen":
+		return "; choose another address with -addr"
+	case program == server, errors.As(err, &answer), errors.Is(err, rpc.ErrShutdown),
+		errors.Is(err, shared.ErrOverflow), errors.Is(err, shared.ErrDivideByZero):
+		return ""
+	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
+		return fmt.Sprintf("; start it with: go run ./%s -addr %v", server, flag.Lookup("addr").Value)
+	}
+	return fmt.Sprintf("; is that the address of %s? -addr sets another", server)
+}
