@@ -1,6 +1,5 @@
 // Package shared holds what the clients and the servers have in common: the service and its
-// types (tutorial §4.2), the client stub that net/rpc does not generate (§2), and a listener
-// that stops without losing a call.
+// types (tutorial §4.2), and the client stub that net/rpc does not generate (§2).
 package shared
 
 import (

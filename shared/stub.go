@@ -24,48 +24,57 @@ func NewMathServiceClient(client *rpc.Client) *MathServiceClient {
 // says so, ctx.Err() if ctx ends first (the server may then have executed the call or not), or
 // else what rpc.Client.Call would have returned.
 func (s *MathServiceClient) Multiply(ctx context.Context, a, b int) (int, error) {
-	return invoke[int](ctx, s.client, "MathService.Multiply", a, b)
+	product, err := call[int](ctx, s.client, "MathService.Multiply", &Args{a, b})
+	return product, describe(err, "MathService.Multiply", a, b)
 }
 
 // Divide returns the quotient and the remainder of a / b as the server computes them. Its
 // errors are those of Multiply, and ErrDivideByZero.
 func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, error) {
-	return invoke[Quotient](ctx, s.client, "MathService.Divide", a, b)
+	quotient, err := call[Quotient](ctx, s.client, "MathService.Divide", &Args{a, b})
+	return quotient, describe(err, "MathService.Divide", a, b)
 }
 
-// invoke makes one call and gives up when ctx ends. Each call has a reply of its own, for a
-// late answer is still written to it.
-func invoke[Reply any](ctx context.Context, client *rpc.Client, method string, a, b int) (Reply, error) {
-	reply := new(Reply)
-	err := ctx.Err() // a context that has ended sends nothing
-	if err == nil {
-		// Go blocks while the peer does not read, so it gets a goroutine, which ends at the
-		// latest when the client is closed.
-		done := make(chan *rpc.Call, 1)
-		go client.Go(method, &Args{a, b}, reply, done)
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case call := <-done:
-			err = sentinel(call.Error)
+// call makes one call and gives up when ctx ends, of which the server learns nothing. It works
+// for any service, and needs nothing else of this package: copy it.
+//
+// Each call has a reply of its own, because an answer that comes late is still written to it.
+// Nobody may change args after call has returned early.
+func call[Reply any](
+	ctx context.Context, client *rpc.Client, method string, args any,
+) (Reply, error) {
+	var none Reply
+	if err := ctx.Err(); err != nil {
+		return none, err // and send nothing
+	}
+	reply, done := new(Reply), make(chan *rpc.Call, 1)
+	// Go blocks while the peer does not read, so it gets a goroutine. This ends when the
+	// request has been sent or, at the latest, when the client is closed.
+	go client.Go(method, args, reply, done)
+	select {
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case ended := <-done:
+		if ended.Error != nil {
+			return none, ended.Error
 		}
+		return *reply, nil
 	}
-	if err != nil {
-		return *new(Reply), fmt.Errorf("%s(%d, %d): %w", method, a, b, err)
-	}
-	return *reply, nil
 }
 
-// sentinel returns the error of MathService that has the text of err if the server sent err,
-// and err itself otherwise: a text is all that the wire carries.
-func sentinel(err error) error {
+// describe adds the call to its error, and turns the text of a sentinel back into the sentinel:
+// a text is all that the wire carries.
+func describe(err error, method string, a, b int) error {
+	if err == nil {
+		return nil
+	}
 	var remote rpc.ServerError
 	if errors.As(err, &remote) {
-		for _, known := range []error{ErrOverflow, ErrDivideByZero} {
-			if string(remote) == known.Error() {
-				return known
+		for _, sentinel := range []error{ErrOverflow, ErrDivideByZero} {
+			if string(remote) == sentinel.Error() {
+				err = sentinel
 			}
 		}
 	}
-	return err
+	return fmt.Errorf("%s(%d, %d): %w", method, a, b, err)
 }
