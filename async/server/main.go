@@ -1,4 +1,5 @@
-// Server publishes a MathService that takes its time (tutorial §4.2, step 3, at its end).
+// Server publishes a MathService that takes its time (tutorial §4.2, step 3, at its end). A server
+// needs nothing for asynchronous calls: this one is merely slow, so that one sees the client wait.
 package main
 
 import (
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/cli"
+	"example.com/netrpc/shared/drain"
 )
 
 var (
@@ -16,8 +19,7 @@ var (
 	delay = flag.Duration("delay", 100*time.Millisecond, "take this `long` over each Multiply")
 )
 
-// MathService is shared.MathService with a slow Multiply. A name is registered without its
-// package, so clients find it under the same one.
+// MathService is shared.MathService with a slow Multiply. It is registered under the same name.
 type MathService struct{ shared.MathService }
 
 // Multiply is shared.MathService.Multiply after the delay.
@@ -27,22 +29,22 @@ func (t *MathService) Multiply(args *shared.Args, reply *int) error {
 }
 
 func main() {
-	shared.ParseFlags("async/server")
+	cli.Parse("async/server")
 
-	// 1. Register: the slow service.
+	// 1. Register the slow service.
 	err := rpc.Register(new(MathService))
 	if err != nil {
-		log.Fatal(err)
+		cli.Fatal(err)
 	}
 
-	// 2. Listen: on this machine only, for the service asks nobody who they are.
+	// 2. Listen, on this machine only: the service does not authenticate its callers.
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatalf("%v; choose another address with -addr", err)
+		cli.Fatal(err)
 	}
-	listener = shared.DrainOnInterrupt(listener)
+	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept: a goroutine for each call, so that calls wait side by side.
+	// 3. Accept connections: each call has a goroutine of its own, so that calls wait side by side.
 	rpc.Accept(listener)
 }

@@ -5,11 +5,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"log"
 	"net/rpc"
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/cli"
 )
 
 var (
@@ -20,29 +20,30 @@ var (
 )
 
 func main() {
-	shared.ParseFlags("http/client")
-	shared.GiveUpAfter(*timeout) // Dial and Call can wait forever (TestWhoHangsOnWhom)
+	cli.Parse("http/client")
+	cli.GiveUpAfter(*timeout) // ours: Dial and Call can wait forever (TestWhoHangsOnWhom)
 
-	// 1. DialHTTP: connect, and CONNECT, where the tutorial says POST (TestDialHTTPSendsCONNECT).
+	// 1. DialHTTP: connect, and send CONNECT; the tutorial says POST (TestDialHTTPSendsCONNECT).
 	client, err := rpc.DialHTTP("tcp", *addr)
 	if err != nil {
-		log.Fatal(shared.Explain(err))
+		cli.Fatal(err)
 	}
 	defer client.Close()
 
-	// 2. Call: the method by its registered name, and a pointer for the reply.
+	// 2. Call the method by its registered name. The reply comes through the pointer.
 	args := &shared.Args{A: *a, B: *b}
 	var reply int
 	err = client.Call("MathService.Multiply", args, &reply)
 	if err != nil {
-		log.Fatalf("MathService.Multiply(%d, %d): %v", *a, *b, shared.Explain(err))
+		cli.Fatal(fmt.Errorf("MathService.Multiply(%d, %d): %w", *a, *b, err))
 	}
 	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, reply)
 
-	// 3. The same through the client stub: a function with types, as if it were local.
-	quotient, err := shared.NewMathServiceClient(client).Divide(context.Background(), *a, *b)
+	// 3. Or through a client stub. It is ours: net/rpc generates none (TestTheCompilerChecksNoCall).
+	stub := shared.NewMathServiceClient(client)
+	quotient, err := stub.Divide(context.Background(), *a, *b)
 	if err != nil {
-		log.Fatal(shared.Explain(err))
+		cli.Fatal(err)
 	}
 	fmt.Printf("MathService.Divide(%d, %d) = %d remainder %d\n", *a, *b, quotient.Quo, quotient.Rem)
 }

@@ -1,67 +1,47 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/gob"
 	"io"
-	"net"
+	"log"
 	"net/http"
-	"net/rpc"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
-// hostileGob makes encoding/gob panic: twice a request header, and a value of a type that
-// nobody has defined.
-func hostileGob() string {
-	var b bytes.Buffer
-	encoder := gob.NewEncoder(&b)
-	for range 2 {
-		encoder.Encode(rpc.Request{ServiceMethod: "X.Y"})
-		b.Write([]byte{0x03, 0x30, 0x00, 0x00})
-	}
-	return b.String()
-}
-
 // This server closes a connection in which net/rpc has panicked, and so neither runs out of
-// descriptors nor waits for it when it stops.
+// descriptors nor waits for it when it stops. (Without closeHijacked the connection stays open:
+// TestAPanicInARPCConnectionLeavesItOpen, in http.)
 func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
-	ts := newPostServer(t, closeHijacked(newPostHandler(t)))
-	ts.Config.ConnContext = withConn
-	ts.Start()
-	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
-	answers := bufio.NewReader(conn)
-	if line, err := answers.ReadString('\n'); line != "HTTP/1.0 200 Connected to Go RPC\n" {
-		t.Fatalf("CONNECT is answered %q, %v", line, err)
-	}
-	io.WriteString(conn, hostileGob())
-	if _, err := io.Copy(io.Discard, answers); err != nil {
-		t.Errorf("after the panic: %v, want the end of the connection", err)
-	}
-	t.Log("net/rpc panics, and the server closes the connection")
+	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		l := make(rpctest.Queue)
+		server := &http.Server{Handler: routes(t), ErrorLog: log.New(io.Discard, "", 0)}
+		go server.Serve(l)
+		defer server.Close()
+		conn, begin := l.Dial(t), time.Now()
+		conn.SetDeadline(begin.Add(time.Hour))
+		io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
+		answer := make([]byte, len("HTTP/1.0 200 Connected to Go RPC\n\n"))
+		io.ReadFull(conn, answer)
+		saw.Add("CONNECT is answered %q", answer)
+		go conn.Write(rpctest.HostileGob())
+		_, err := io.Copy(io.Discard, conn)
+		saw.Add("net/rpc panics, and the connection ends after %v: %v", time.Since(begin), err)
+		saw.Want(t, `
+CONNECT is answered "HTTP/1.0 200 Connected to Go RPC\n\n"
+net/rpc panics, and the connection ends after 0s: <nil>`)
+	})
 }
 
-func TestAConnectThatIsNotForRPCIsAnswered(t *testing.T) {
-	ts := newPostServer(t, closeHijacked(newPostHandler(t)))
-	ts.Config.ConnContext = withConn
-	ts.Start()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodConnect, ts.URL+"/jsonrpc", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := ts.Client().Transport.RoundTrip(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("CONNECT /jsonrpc: status %d, want 405", resp.StatusCode)
-	}
+func TestACONNECTThatIsNotForRPCIsAnswered(t *testing.T) {
+	var saw rpctest.Transcript
+	answer, request := httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/", nil)
+	closeHijacked(http.NotFoundHandler()).ServeHTTP(answer, request)
+	saw.Add("CONNECT to a handler that takes no connection over: %d %q", answer.Code, answer.Body)
+	saw.Want(t, `
+CONNECT to a handler that takes no connection over: 404 "404 page not found\n"`)
 }

@@ -10,34 +10,40 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/cli"
+	"example.com/netrpc/shared/drain"
 )
 
 var addr = flag.String("addr", "localhost:1235", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("http/server")
+	cli.Parse("http/server")
 
-	// 1. Register: the same service as over TCP.
-	err := rpc.Register(new(shared.MathService))
+	// 1. Register the service, as over TCP.
+	mathService := new(shared.MathService)
+	err := rpc.Register(mathService)
 	if err != nil {
-		log.Fatal(err)
+		cli.Fatal(err)
 	}
 
-	// 2. HandleHTTP: gob RPC at /_goRPC_, for clients that CONNECT, and its counters at
-	// /debug/rpc. After CONNECT there is no more HTTP; with POST /jsonrpc, each call is HTTP.
+	// 2. HandleHTTP: gob RPC at /_goRPC_, for clients that send CONNECT, and a page about
+	// the service at /debug/rpc. After CONNECT there is no more HTTP on the connection.
 	rpc.HandleHTTP()
-	http.Handle("POST /jsonrpc", postHandler{rpc.DefaultServer})
+	http.Handle("POST /jsonrpc", newPostHandler(rpc.DefaultServer)) // ours: each call is HTTP (post.go)
 
-	// 3. Listen: on this machine only, for the service asks nobody who they are.
+	// 3. Listen, on this machine only: the service does not authenticate its callers.
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatalf("%v; choose another address with -addr", err)
+		cli.Fatal(err)
 	}
-	listener = shared.DrainOnInterrupt(listener)
+	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 4. Serve, but not what a browser sends for another site. The time limit ends at CONNECT.
-	handler := http.NewCrossOriginProtection().Handler(closeHijacked(http.DefaultServeMux))
-	server := &http.Server{Handler: handler, ConnContext: withConn, ReadTimeout: 2 * time.Second}
+	// 4. Serve. The time limits are those of HTTP, and end at CONNECT.
+	server := &http.Server{
+		Handler:     closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open (hijack.go)
+		ReadTimeout: 2 * time.Second,
+		IdleTimeout: time.Minute,
+	}
 	log.Print(server.Serve(listener))
 }

@@ -23,7 +23,7 @@ for (const words = process.argv.slice(2); words.length > 0; ) {
 }
 const [a, b] = ["a", "b"].map((name) => integer(`-${name}`, /^[+-]?\d+$/.test(flags[name]) ? Number(flags[name]) : NaN, 2));
 const [, host, port] = flags.addr.match(/^\[?(.+?)\]?:(\d{1,5})$/) ?? [];
-if (!(port <= 65535)) fail(`-addr ${flags.addr} is not host:port`, 2);
+if (!(port <= 65535)) fail(`-addr ${flags.addr}: want host:port, such as localhost:1236`, 2);
 const [, number, unit] = flags.timeout.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)$/)
   ?? fail(`-timeout ${flags.timeout} is not a time such as 500ms, 5s, 1m or 1h`, 2);
 const milliseconds = number * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
@@ -35,20 +35,35 @@ setTimeout(giveUp, Math.min(milliseconds, 2 ** 31 - 1)).unref(); // what it can 
 
 const socket = net.connect({ host, port }).setEncoding("utf8");
 const chunks = socket[Symbol.asyncIterator]();
+let received = "";
+
+// A JSON value ends itself. Another server need not end a line after it.
+async function receive() {
+  for (;;) {
+    received = received.trimStart();
+    for (let end = received.indexOf("}") + 1; end > 0; end = received.indexOf("}", end) + 1) {
+      try {
+        const text = received.slice(0, end);
+        JSON.parse(text);
+        received = received.slice(end);
+        return text;
+      } catch {} // it has not come to its end, or never will
+    }
+    if (!/^(\{|$)/.test(received) || received.length > 4096) throw new Error(received.slice(0, 4096));
+    const { value, done } = await chunks.next();
+    if (done) fail(`the connection was closed without an answer${hint}`);
+    received += value;
+  }
+}
 
 async function call(method) {
   // The dialect of net/rpc/jsonrpc: version 1.0, params an array of one object.
-  socket.write(JSON.stringify({ method, params: [{ A: a, B: b }], id: 1 }) + "\n");
-  let line = "";
-  while (!line.includes("\n") && line.length < 4096) { // an answer is far shorter
-    const { value, done } = await chunks.next();
-    if (done) fail(`the connection was closed without an answer${hint}`);
-    line += value;
-  }
-  const answer = JSON.parse(line);
-  if (typeof answer?.error === "string") fail(`${method}(${a}, ${b}): ${answer.error}`);
+  socket.write(JSON.stringify({ method, params: [{ A: a, B: b }], id: 1 }));
+  const text = await receive();
+  const answer = JSON.parse(text);
+  if (typeof answer.error === "string") fail(`${method}(${a}, ${b}): ${answer.error}`);
   // JSON.parse would make an integer of 1.00000000000000001.
-  if (answer?.id !== 1 || answer.error !== null || /\d[.eE]/.test(line)) throw new Error(line);
+  if (answer.id !== 1 || answer.error !== null || /\d[.eE]/.test(text)) throw new Error(text);
   return answer.result;
 }
 

@@ -9,29 +9,33 @@ import (
 	"net/rpc/jsonrpc"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/cli"
+	"example.com/netrpc/shared/drain"
 )
 
 var addr = flag.String("addr", "localhost:1236", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("jsonrpc/server")
+	cli.Parse("jsonrpc/server")
 
-	// 1. Register: the same service as over TCP.
-	err := rpc.Register(new(shared.MathService))
+	// 1. Register the service, as over TCP.
+	mathService := new(shared.MathService)
+	err := rpc.Register(mathService)
 	if err != nil {
-		log.Fatal(err)
+		cli.Fatal(err)
 	}
 
-	// 2. Listen: on this machine only, for the service asks nobody who they are.
+	// 2. Listen, on this machine only: the service does not authenticate its callers.
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatalf("%v; choose another address with -addr", err)
+		cli.Fatal(err)
 	}
-	listener = shared.DrainOnInterrupt(listener)
+	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept: a goroutine for each connection, until the listener is stopped. It tries
-	// again itself after other errors, on which the tutorial's `continue` would spin.
+	// 3. Accept connections, and serve each in a goroutine of its own. Our listener returns
+	// an error only when it has stopped, and so the loop ends where the tutorial's has
+	// `continue`, which spins on an error that stays (TestTutorialsAcceptLoopSpins).
 	for {
 		conn, err := listener.Accept()
 		if err != nil {

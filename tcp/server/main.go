@@ -8,30 +8,31 @@ import (
 	"net/rpc"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/cli"
+	"example.com/netrpc/shared/drain"
 )
 
 var addr = flag.String("addr", "localhost:1234", "listen on this `address`")
 
 func main() {
-	shared.ParseFlags("tcp/server")
+	cli.Parse("tcp/server")
 
-	// 1. Register: the suitable methods of the service get the names
+	// 1. Register the service: its methods get the names
 	// "MathService.Multiply" and "MathService.Divide".
 	mathService := new(shared.MathService)
 	err := rpc.Register(mathService)
 	if err != nil {
-		log.Fatal(err)
+		cli.Fatal(err)
 	}
 
-	// 2. Listen: on this machine only, for the service asks nobody who they are.
+	// 2. Listen, on this machine only: the service does not authenticate its callers.
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatalf("%v; choose another address with -addr", err)
+		cli.Fatal(err)
 	}
-	listener = shared.DrainOnInterrupt(listener)
+	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept: a goroutine for each connection, and one for each call. It returns
-	// after Ctrl-C, when the calls in flight have been answered.
+	// 3. Accept connections: each has a goroutine of its own, and so has each call.
 	rpc.Accept(listener)
 }
