@@ -15,73 +15,79 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"example.com/netrpc/shared/programtest"
 )
-
-var all = []string{"tcp", "http", "jsonrpc", "async"}
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("demo: ")
 	addr := flag.String("addr", "", "let the servers listen on this `address`, such as localhost:0 for free ports")
+	var folders []string
+	for _, pair := range programtest.Pairs {
+		folders = append(folders, pair.Folder)
+	}
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: go run ./shared/demo [-addr localhost:0] [tcp] [http] [jsonrpc] [async]")
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./shared/demo [-addr localhost:0] [%s]\n", strings.Join(folders, "] ["))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	pairs := flag.Args()
-	if len(pairs) == 0 {
-		pairs = all
+	pairs := programtest.Pairs
+	if flag.NArg() > 0 {
+		pairs = nil
 	}
-	for _, pair := range pairs {
-		if !slices.Contains(all, pair) {
-			log.Fatalf("there is no pair %q, only %s", pair, strings.Join(all, ", "))
+	for _, folder := range flag.Args() {
+		i := slices.Index(folders, folder)
+		if i < 0 {
+			log.Printf("there is no pair %q, only %s", folder, strings.Join(folders, ", "))
+			os.Exit(2)
 		}
+		pairs = append(pairs, programtest.Pairs[i])
 	}
-	// A signal ends the context, and then the deferred calls end the programs.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A signal, also that of a terminal or a pipe which is closed, ends the context, and then
+	// the deferred calls end the programs and remove them.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
-	for _, pair := range pairs {
-		err := run(ctx, pair, *addr)
-		if ctx.Err() != nil {
-			err = errors.New("interrupted") // whatever has failed because of it
-		}
-		if err != nil {
-			log.Fatal(err)
-		}
+	err := run(ctx, pairs, *addr)
+	if ctx.Err() != nil {
+		err = errors.New("interrupted") // whatever has failed because of it
+	}
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 
-// run runs one pair.
-func run(ctx context.Context, pair, addr string) error {
-	programs, err := programtest.Build(".", pair+"/server", pair+"/client")
+// run builds the pairs, and runs one after the other.
+func run(ctx context.Context, pairs []programtest.Pair, addr string) error {
+	var folders, names []string
+	for _, pair := range pairs {
+		folders = append(folders, pair.Folder)
+		names = append(names, pair.Server(), pair.Client())
+	}
+	log.Printf("building the programs of %s; the first time this takes some minutes", strings.Join(folders, ", "))
+	building, built := context.WithCancel(ctx)
+	defer built()
+	go func() {
+		for begin := time.Now(); ; {
+			select {
+			case <-building.Done():
+				return
+			case <-time.After(10 * time.Second):
+				log.Printf("still building after %v", time.Since(begin).Round(time.Second))
+			}
+		}
+	}()
+	programs, err := programtest.Build(ctx, ".", names...)
 	if err != nil {
 		return err
 	}
-
-	var args []string
-	if addr != "" {
-		args = []string{"-addr", addr}
+	defer programs.Close()
+	built()
+	for _, pair := range pairs {
+		if err := programs.Show(ctx, os.Stdout, pair, addr); err != nil {
+			return err
+		}
 	}
-	fmt.Printf("$ go run ./%s/server\n", pair)
-	server, err := programtest.Start(programs.Path(pair+"/server"), args...)
-	if err != nil {
-		return err
-	}
-	defer server.Kill()
-	fmt.Println(server.First)
-
-	fmt.Printf("$ go run ./%s/client\n", pair)
-	client, err := programtest.Run(ctx, programs.Path(pair+"/client"), "-addr", server.Addr)
-	fmt.Print(client.Stdout, client.Stderr)
-	if err != nil {
-		return err
-	}
-	if client.ExitCode != 0 {
-		return fmt.Errorf("%s/client: exit status %d", pair, client.ExitCode)
-	}
-	printed, err := server.Stop()
-	fmt.Print(printed)
-	return err
+	return nil
 }

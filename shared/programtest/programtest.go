@@ -1,74 +1,99 @@
-// Package programtest builds, runs, starts and stops the programs of this repository, for
-// its tests and for its demo. Patience bounds each wait but that for go build.
+// Package programtest builds, runs, starts and stops the programs of this repository, for its
+// tests and for its demo.
 package programtest
 
 import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
-// Patience is for what should take no time.
-const Patience = 30 * time.Second
+// Patience is for what should take no time. It is long, for a slow machine is no failure.
+const Patience = 2 * time.Minute
 
 // Nobody is an address at which nobody listens: its port is reserved.
 const Nobody = "127.0.0.1:1"
 
-// Programs are built programs in a folder of their own.
-type Programs struct{ dir string }
+// Pair is a server and its client.
+type Pair struct {
+	Folder string // of both
+	Port   string // at which they meet on localhost, if nobody says another
+}
 
-// Build builds programs, such as "tcp/server", from the repository at root. Like go run, it
-// keeps them in the user's cache, and does not link again what has not changed.
-func Build(root string, programs ...string) (*Programs, error) {
-	look(root)
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	here, err := os.Getwd()
+// Pairs are those of this repository.
+var Pairs = []Pair{{"tcp", "1234"}, {"http", "1235"}, {"jsonrpc", "1236"}, {"async", "1237"}}
+
+// Server is the name of the pair's server, as Build takes it.
+func (p Pair) Server() string { return p.Folder + "/server" }
+
+// Client is the name of the pair's client.
+func (p Pair) Client() string { return p.Folder + "/client" }
+
+// Programs are built programs in a temporary folder of their own, and the processes that have
+// been started. Their methods may be called by several goroutines.
+type Programs struct {
+	dir     string
+	ctx     context.Context // of the processes
+	kill    context.CancelFunc
+	mu      sync.Mutex     // so that running.Add never races with running.Wait
+	running sync.WaitGroup // the processes
+}
+
+// Build builds programs, such as "tcp/server", from the repository at root, into a new folder
+// for temporary files. It stops when ctx ends. Whoever is done with the programs closes them.
+func Build(ctx context.Context, root string, programs ...string) (*Programs, error) {
+	dir, err := os.MkdirTemp("", "netrpc")
 	if err != nil {
 		return nil, err
 	}
-	// A folder for each package that builds: go test runs them side by side, and a program
-	// that one of them starts must not be in the middle of being written by another.
-	p := &Programs{filepath.Join(cache, "netrpc", fmt.Sprintf("%x", sha256.Sum256([]byte(here+filepath.Base(os.Args[0]))))[:16])}
+	p := &Programs{dir: dir}
+	p.ctx, p.kill = context.WithCancel(context.Background())
 	folders := map[string][]string{}
 	for _, program := range programs {
 		folder := path.Dir(program)
 		folders[folder] = append(folders[folder], "./"+program)
 	}
 	for folder, packages := range folders { // one go build names all its output alike
-		args := append([]string{"build", "-ldflags=-s -w", "-o", filepath.Join(p.dir, folder) + string(filepath.Separator)}, packages...)
-		build := exec.Command("go", args...)
-		build.Dir = root
-		if out, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("go build %s: %w\n%s", strings.Join(packages, " "), err, out)
+		if err := p.build(ctx, root, folder, packages); err != nil {
+			p.Close()
+			return nil, err
 		}
 	}
 	return p, nil
 }
 
-// look opens all code of the repository: go test repeats an old result unless it has seen
-// the test open what the result depends on.
-func look(root string) {
-	for _, folder := range []string{"tcp", "http", "jsonrpc", "async", "shared"} {
-		filepath.WalkDir(filepath.Join(root, folder), func(file string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() && filepath.Ext(file) == ".go" {
-				os.ReadFile(file)
-			}
-			return nil
-		})
+// build keeps the state of version control out: git refuses to tell it in a checkout that
+// belongs to another user, and with it each edit would link each program again.
+func (p *Programs) build(ctx context.Context, root, folder string, packages []string) error {
+	args := append([]string{"build", "-buildvcs=false", "-ldflags=-s -w",
+		"-o", filepath.Join(p.dir, folder) + string(filepath.Separator)}, packages...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+p.dir) // where go build would leave a folder if it were killed
+	interrupt(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", strings.Join(packages, " "), err, out)
+	}
+	return nil
+}
+
+// interrupt has cmd end as by Ctrl-C when its context ends, so that it can clean up; and by
+// force a little later.
+func interrupt(cmd *exec.Cmd) {
+	cmd.WaitDelay = 10 * time.Second
+	if runtime.GOOS != "windows" { // which has no such signal to send
+		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	}
 }
 
@@ -81,29 +106,73 @@ func (p *Programs) Path(program string) string {
 	return file
 }
 
+// Close ends the processes that still run, and removes the programs. Nothing can be started
+// any more.
+func (p *Programs) Close() error {
+	p.mu.Lock()
+	p.kill()
+	p.mu.Unlock()
+	p.running.Wait()
+	return os.RemoveAll(p.dir)
+}
+
+// start starts a process, which ends at the latest when p is closed. Whoever has waited for
+// it calls p.running.Done.
+func (p *Programs) start(cmd *exec.Cmd) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	err := cmd.Start()
+	if err == nil {
+		p.running.Add(1)
+	}
+	return err
+}
+
 // Result is what a program has printed, and how it ended.
 type Result struct {
 	Stdout, Stderr string
 	ExitCode       int // -1 if a signal ended it
 }
 
-// Run runs a program to its end, which must come before ctx ends and within twice Patience.
-func Run(ctx context.Context, file string, args ...string) (Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*Patience)
-	defer cancel()
+// Run runs a file to its end, which it hastens when ctx ends.
+func (p *Programs) Run(ctx context.Context, file string, args ...string) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.ctx, func() { cancel(p.ctx.Err()) })()
 	cmd := exec.CommandContext(ctx, file, args...)
-	cmd.WaitDelay = time.Second // for children that outlive it
+	interrupt(cmd)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	result := Result{stdout.String(), stderr.String(), -1}
-	if cmd.ProcessState != nil {
-		result.ExitCode = cmd.ProcessState.ExitCode()
+	if err := p.start(cmd); err != nil {
+		return Result{}, err
 	}
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && ctx.Err() == nil {
+	err := cmd.Wait()
+	p.running.Done()
+	result := Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	if ctx.Err() != nil {
+		return result, fmt.Errorf("%s: %w", file, context.Cause(ctx))
+	}
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		err = nil // the exit code says it
 	}
 	return result, err
+}
+
+// Interpreter returns the program that runs a script, "client.py" or "client.mjs". On some
+// systems python3 is there and fails: it says only how to install Python.
+func Interpreter(script string) (string, error) {
+	name, args := "node", []string{"-e", "console.log(process.execPath)"}
+	if path.Ext(script) == ".py" {
+		name, args = "python3", []string{"-c", "import sys; print(sys.executable)"}
+	}
+	file, err := exec.Command(name, args...).Output()
+	if err != nil {
+		return "", fmt.Errorf("%s needs %s: %w", script, name, err)
+	}
+	return strings.TrimSpace(string(file)), nil // there may be a shim before it that takes longer than a script
 }
 
 // Server is a server program that runs.
@@ -117,13 +186,13 @@ type Server struct {
 }
 
 // Start starts a server and waits until it says where it listens.
-func Start(file string, args ...string) (*Server, error) {
-	cmd := exec.Command(file, args...)
+func (p *Programs) Start(file string, args ...string) (*Server, error) {
+	cmd := exec.CommandContext(p.ctx, file, args...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := p.start(cmd); err != nil {
 		return nil, err
 	}
 	lines := make(chan string, 1000)
@@ -135,16 +204,17 @@ func Start(file string, args ...string) (*Server, error) {
 		s.err = cmd.Wait()
 		close(lines)
 		close(s.ended)
+		p.running.Done()
 	}()
 	select {
-	case first, ok := <-lines:
+	case first := <-lines:
 		_, addr, found := strings.Cut(first, ": listening on ")
 		if found {
 			s.Addr, s.First = addr, first
 			return s, nil
 		}
 		s.Kill()
-		return nil, fmt.Errorf("%s begins with %q (anything at all: %t), not with where it listens", file, first, ok)
+		return nil, errors.New(first) // what the server says to why it does not listen
 	case <-time.After(Patience):
 		s.Kill()
 		return nil, fmt.Errorf("%s does not say where it listens within %v", file, Patience)
@@ -190,4 +260,33 @@ func (s *Server) Kill() {
 	for range s.Lines {
 	}
 	<-s.ended
+}
+
+// Show runs a pair, and writes each command and what it prints to w. The server listens on
+// addr, or where it does by default if addr is empty.
+func (p *Programs) Show(ctx context.Context, w io.Writer, pair Pair, addr string) error {
+	var args []string
+	if addr != "" {
+		args = []string{"-addr", addr}
+	}
+	fmt.Fprintf(w, "> go run ./%s\n", pair.Server())
+	server, err := p.Start(p.Path(pair.Server()), args...)
+	if err != nil {
+		return err
+	}
+	defer server.Kill()
+	fmt.Fprintln(w, server.First)
+
+	fmt.Fprintf(w, "> go run ./%s\n", pair.Client())
+	client, err := p.Run(ctx, p.Path(pair.Client()), "-addr", server.Addr)
+	fmt.Fprint(w, client.Stdout, client.Stderr)
+	if err != nil {
+		return err
+	}
+	if client.ExitCode != 0 {
+		return fmt.Errorf("%s: exit status %d", pair.Client(), client.ExitCode)
+	}
+	printed, err := server.Stop()
+	fmt.Fprint(w, printed)
+	return err
 }

@@ -1,0 +1,123 @@
+package programtest_test
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/netrpc/shared/programtest"
+)
+
+func TestEveryPairPrintsItsTranscript(t *testing.T) {
+	most, least := fmt.Sprint(math.MaxInt), fmt.Sprint(math.MinInt)
+	calls := `
+$ NAME
+MathService.Multiply(10, 20) = 200
+MathService.Divide(10, 20) = 0 remainder 10
+$ NAME -a -7 -b 2
+MathService.Multiply(-7, 2) = -14
+MathService.Divide(-7, 2) = -3 remainder -1
+$ NAME -a 3 -b 0
+MathService.Multiply(3, 0) = 0
+NAME: MathService.Divide(3, 0): divide by zero
+exit 1
+`
+	large := `$ NAME -a ` + most + ` -b 1
+MathService.Multiply(` + most + `, 1) = ` + most + `
+MathService.Divide(` + most + `, 1) = ` + most + ` remainder 0
+$ NAME -a ` + least + ` -b -1
+NAME: MathService.Multiply(` + least + `, -1): integer overflow
+exit 1
+`
+	async := `
+$ NAME
+meanwhile: 5 + 6 = 11
+MathService.Multiply(5, 6) = 30
+10 calls one after another: T
+10 calls in flight at once: T
+the first 10 replies: 1*1=1 10*10=100 2*2=4 3*3=9 4*4=16 5*5=25 6*6=36 7*7=49 8*8=64 9*9=81
+$ NAME -a ` + most + ` -b 2
+meanwhile: ` + most + ` + 2 = ` + fmt.Sprint(math.MinInt+1) + `
+NAME: MathService.Multiply(` + most + `, 2): integer overflow
+exit 1
+`
+	for _, row := range []struct{ server, client, transcript, end string }{
+		{"tcp/server", "tcp/client", calls + large, "tcp/server: rpc.Serve: accept:stopped, with no call left in flight\n"},
+		{"http/server", "http/client", calls + large, "http/server: stopped, with no call left in flight\n"},
+		{"jsonrpc/server", "jsonrpc/client", calls + large, "jsonrpc/server: stopped, with no call left in flight\n"},
+		{"jsonrpc/server", "client.py", calls + large, "jsonrpc/server: stopped, with no call left in flight\n"},
+		{"jsonrpc/server", "client.mjs", calls, "jsonrpc/server: stopped, with no call left in flight\n"},
+		{"async/server", "async/client", async, "async/server: rpc.Serve: accept:stopped, with no call left in flight\n"},
+	} {
+		t.Run(row.client, func(t *testing.T) {
+			t.Parallel()
+			command := []string{programs(t).Path(row.client)}
+			if strings.HasPrefix(row.client, "client.") {
+				command = []string{interpreter(t, row.client), root + "/jsonrpc/client/" + row.client}
+				if _, err := os.ReadFile(command[1]); err != nil { // a result for one script is none for another
+					t.Fatal(err)
+				}
+			}
+			server := start(t, row.server, quick(programtest.Pair{Folder: strings.TrimSuffix(row.server, "/server")})...)
+			for step := range strings.SplitSeq(strings.ReplaceAll(row.transcript, "NAME", row.client)[1:], "$ ") {
+				line, want, _ := strings.Cut(step, "\n")
+				if line == "" {
+					continue
+				}
+				args := slices.Concat(command[1:], []string{"-addr", server.Addr}, strings.Fields(line)[1:])
+				result := runFile(t, command[0], args...)
+				got := steady(result.Stdout + result.Stderr)
+				if result.ExitCode != 0 {
+					got += fmt.Sprintf("exit %d\n", result.ExitCode)
+				}
+				if got != want {
+					t.Errorf("%s printed\n%swant\n%s", line, got, want)
+				}
+			}
+			if printed, err := server.Stop(); err != nil || printed != row.end && runtime.GOOS != "windows" {
+				t.Errorf("%s, asked to stop, printed %q, %v, want %q", row.server, printed, err, row.end)
+			}
+		})
+	}
+}
+
+// The contrast that async/client shows: ten calls of 100 ms, which is async/server's default,
+// take a second one after another, and at once a fraction of that.
+func TestTenCallsInFlightTakeAFractionOfTheTime(t *testing.T) {
+	t.Parallel() // real time passes
+	server := start(t, "async/server")
+	got := run(t, "async/client", "-addr", server.Addr, "-timeout", "1m")
+	times := regexp.MustCompile(`(?:one after another|in flight at once): (\S+)`).FindAllStringSubmatch(got.Stdout, -1)
+	if len(times) != 2 {
+		t.Fatalf("async/client printed %q, %q; want two times", got.Stdout, got.Stderr)
+	}
+	oneByOne, err1 := time.ParseDuration(times[0][1])
+	atOnce, err2 := time.ParseDuration(times[1][1])
+	if err1 != nil || err2 != nil || oneByOne < time.Second || atOnce < 100*time.Millisecond || atOnce > oneByOne/2 {
+		t.Errorf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s, and 100ms to half of that", times[0][1], times[1][1])
+	}
+}
+
+func TestPairsMeetOverIPv6(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip("no IPv6 here: ", err)
+	}
+	l.Close()
+	for _, pair := range programtest.Pairs {
+		server := start(t, pair.Server(), append(quick(pair), "-addr", "[::1]:0")...) // the last -addr counts
+		if got := run(t, pair.Client(), "-addr", server.Addr); got.ExitCode != 0 || !strings.HasPrefix(server.Addr, "[::1]:") {
+			t.Errorf("%s -addr %s: exit %d, %s", pair.Client(), server.Addr, got.ExitCode, got.Stderr)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package readme
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// root is the repository, seen from here. Files are named as from there.
+const root = "../.."
+
+// pages returns the pages, each English one before its Chinese twin.
+func pages(t *testing.T) (all []*Page) {
+	t.Helper()
+	names, err := English(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		for _, name := range []string{name, Chinese(name)} {
+			page, err := Read(root, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, page)
+		}
+	}
+	return all
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// A go block stands in the file that the text above it links to; a text block stands there as
+// the output of an Example. On the page about a service of one's own they are files themselves.
+func TestPagesQuoteTheCode(t *testing.T) {
+	for _, page := range pages(t) {
+		if strings.HasPrefix(page.Name, "shared/SERVICE.") {
+			continue // programtest builds the service from its blocks
+		}
+		for _, block := range page.Blocks {
+			text := block.Text
+			switch block.Language {
+			case "text":
+				text = regexp.MustCompile(`(?m)^`).ReplaceAllString(strings.TrimSuffix(text, "\n"), "\t// ")
+				text = strings.ReplaceAll(text, "\t// \n", "\t//\n")
+			case "go":
+			case "diff":
+				text = removed(text)
+			case "console", "mermaid":
+				continue
+			default:
+				t.Errorf("%s:%d: nobody checks a block of %q", page.Name, block.Line, block.Language)
+				continue
+			}
+			if block.Source == "" {
+				t.Errorf("%s:%d: no Go file is linked to above the block", page.Name, block.Line)
+			} else if !strings.Contains(read(t, block.Source), text) {
+				t.Errorf("%s:%d: not in %s:\n%s", page.Name, block.Line, block.Source, block.Text)
+			}
+		}
+	}
+}
+
+// removed returns the lines that a diff finds.
+func removed(diff string) (old string) {
+	for line := range strings.Lines(diff) {
+		if line[0] != '+' {
+			old += line[1:]
+		}
+	}
+	return old
+}
+
+var (
+	testName = regexp.MustCompile(`\b(?:Test|Example|Benchmark)[A-Z_]\w*`)
+	declared = regexp.MustCompile(`(?m)^func ((?:Test|Example|Benchmark)\w+)\(`)
+	link     = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
+	testRun  = regexp.MustCompile(`go test .*-run '?\^?((?:Test|Example)\w+)\$?'? \./([\w/]+)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+// Every test that a page, or the code, names exists, and one that a page has run is in the
+// folder that the command names.
+func TestNamedTestsExist(t *testing.T) {
+	exists := map[string]bool{"TestMain": true} // test, or folder/test
+	texts := map[string]string{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && entry.Name() == ".git" {
+			return fs.SkipDir // it changes while git works
+		}
+		if err != nil || !entry.Type().IsRegular() || filepath.Ext(file) != ".go" && filepath.Ext(file) != ".md" {
+			return err
+		}
+		name, _ := filepath.Rel(root, file)
+		name = filepath.ToSlash(name)
+		texts[name] = read(t, name)
+		if strings.HasSuffix(name, "_test.go") {
+			for _, match := range declared.FindAllStringSubmatch(texts[name], -1) {
+				exists[match[1]], exists[path.Dir(name)+"/"+match[1]] = true, true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range texts {
+		for i, line := range strings.Split(text, "\n") {
+			if strings.HasPrefix(name, "shared/SERVICE.") {
+				continue // its tests are the reader's
+			}
+			for _, test := range testName.FindAllString(line, -1) {
+				if !exists[test] {
+					t.Errorf("%s:%d: names %s, which does not exist", name, i+1, test)
+				}
+			}
+			for _, match := range testRun.FindAllStringSubmatch(line, -1) {
+				if filepath.Ext(name) == ".md" && !exists[match[2]+"/"+match[1]] {
+					t.Errorf("%s:%d: %s is not in ./%s", name, i+1, match[1], match[2])
+				}
+			}
+		}
+	}
+}
+
+// anchors returns what GitHub makes of the headings of a page.
+func anchors(prose string) map[string]bool {
+	found := map[string]bool{}
+	for _, match := range heading.FindAllStringSubmatch(prose, -1) {
+		text := strings.ToLower(link.ReplaceAllString(match[1], "$1"))
+		text = regexp.MustCompile(`[^\p{L}\p{M}\p{N}\p{Pc} -]`).ReplaceAllString(text, "")
+		text = strings.ReplaceAll(text, " ", "-")
+		anchor := text
+		for n := 1; found[anchor]; n++ { // a heading that comes again
+			anchor = fmt.Sprintf("%s-%d", text, n)
+		}
+		found[anchor] = true
+	}
+	return found
+}
+
+// Every link leads somewhere, and one whose text is a test to the file that declares it. A
+// Chinese page leads to Chinese pages.
+func TestLinksLeadToWhatTheyName(t *testing.T) {
+	all := pages(t)
+	headings := map[string]map[string]bool{}
+	for _, page := range all {
+		headings[page.Name] = anchors(page.Prose)
+	}
+	for i, page := range all {
+		english := all[i-i%2].Name
+		for i, line := range strings.Split(page.Prose, "\n") {
+			for _, match := range regexp.MustCompile("`make (\\w+)`").FindAllStringSubmatch(line, -1) {
+				if !regexp.MustCompile(`(?m)^[\w ]*\b` + match[1] + `\b[\w ]*:`).MatchString(read(t, "Makefile")) {
+					t.Errorf("%s:%d: the Makefile has no target %s", page.Name, i+1, match[1])
+				}
+			}
+			for _, match := range link.FindAllStringSubmatch(line, -1) {
+				text, target := match[1], match[2]
+				if strings.HasPrefix(target, "https://") {
+					continue
+				}
+				file, anchor, hasAnchor := strings.Cut(target, "#")
+				if file = path.Join(path.Dir(page.Name), file); strings.HasPrefix(target, "#") {
+					file = page.Name
+				}
+				switch _, err := os.Stat(filepath.Join(root, file)); {
+				case target == "" || err != nil:
+					t.Errorf("%s:%d: %s leads nowhere: %v", page.Name, i+1, match[0], err)
+				case hasAnchor && !headings[file][anchor]:
+					t.Errorf("%s:%d: %s leads nowhere: %s has no heading #%s", page.Name, i+1, match[0], file, anchor)
+				case testName.FindString(text) == text && text != "" && !strings.Contains(read(t, file), "\nfunc "+text+"("):
+					t.Errorf("%s:%d: %s: %s does not declare it", page.Name, i+1, match[0], file)
+				case page.Name != english && headings[file] != nil && !strings.Contains(file, ".zh-CN.") && file != english:
+					t.Errorf("%s:%d: %s leads to an English page", page.Name, i+1, match[0])
+				}
+			}
+		}
+	}
+}
+
+var (
+	inlineCode = regexp.MustCompile("`[^`\n]+`")
+	figure     = regexp.MustCompile(`\d+(?:\.\d+)*`)
+	wording    = regexp.MustCompile(`(?m)(: | as ).*$|"[^"]*"|\[[^\]]*\]|\|[^|]*\|`)
+)
+
+// outline returns what a page must have in common with its twin: a line for each section, with
+// its links, code and figures, and its blocks; of a diagram only the structure.
+func outline(page *Page) []string {
+	var lines []string
+	for i, section := range regexp.MustCompile(`(?m)^#`).Split(page.Prose, -1) {
+		level := len(section) - len(strings.TrimLeft(section, "#"))
+		var common []string
+		for _, match := range link.FindAllStringSubmatch(section, -1) {
+			if !strings.Contains(match[2], ".md") && match[2][0] != '#' {
+				common = append(common, match[2])
+			}
+		}
+		prose := link.ReplaceAllString(section, "$1")
+		for _, pattern := range []*regexp.Regexp{inlineCode, testName, figure} {
+			common = append(common, pattern.FindAllString(prose, -1)...)
+		}
+		slices.Sort(common)
+		lines = append(lines, fmt.Sprintf("section %d, level %d, %d table rows: %q", i, level, strings.Count(section, "\n|"), common))
+	}
+	for _, block := range page.Blocks {
+		if block.Language == "mermaid" {
+			block.Text = wording.ReplaceAllStringFunc(block.Text, func(words string) string {
+				return fmt.Sprint(figure.FindAllString(words, -1))
+			})
+		}
+		lines = append(lines, block.Language+" block:\n"+block.Text)
+	}
+	return lines
+}
+
+func TestBothLanguagesSayTheSame(t *testing.T) {
+	for twins := range slices.Chunk(pages(t), 2) {
+		en, zh := outline(twins[0]), outline(twins[1])
+		for i := range max(len(en), len(zh)) {
+			if i >= len(en) || i >= len(zh) {
+				t.Errorf("%s has %d sections and blocks, %s has %d", twins[0].Name, len(en), twins[1].Name, len(zh))
+				break
+			}
+			if en[i] != zh[i] {
+				t.Errorf("%s has\n%s\n%s has\n%s", twins[0].Name, en[i], twins[1].Name, zh[i])
+			}
+		}
+	}
+}
+
+// A page has one purpose and no more, and nothing on it scrolls sideways on GitHub.
+func TestPagesAreShortAndNarrow(t *testing.T) {
+	limits := map[string]int{"README": 240, "shared/ERRORS": 400, "shared/SERVICE": 400}
+	for _, page := range pages(t) {
+		limit := limits[strings.TrimSuffix(strings.TrimSuffix(page.Name, ".md"), ".zh-CN")]
+		if limit == 0 {
+			limit = 135
+		}
+		lines := strings.Split(page.Prose, "\n")
+		if len(lines)-1 > limit {
+			t.Errorf("%s has %d lines, want at most %d", page.Name, len(lines)-1, limit)
+		}
+		for i, line := range lines {
+			if strings.HasPrefix(line, "|") && (strings.Count(line, "|") > 5 || len([]rune(line)) > 200) {
+				t.Errorf("%s:%d: more than four columns, or 200 characters", page.Name, i+1)
+			}
+		}
+		for _, block := range page.Blocks {
+			for line := range strings.Lines(block.Text) {
+				if width := len([]rune(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    "))); width > 100 && block.Language != "mermaid" {
+					t.Errorf("%s:%d: a block that is %d characters wide, want at most 100: %s", page.Name, block.Line, width, line)
+				}
+			}
+		}
+	}
+}
