@@ -1,12 +1,9 @@
 package tcp_test
 
 import (
-	"errors"
-	"fmt"
-	"io"
+	"cmp"
 	"net"
 	"net/rpc"
-	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // connection is a client, its end of a TCP connection, and the server's end.
@@ -22,13 +20,14 @@ type connection struct {
 	ours, theirs *net.TCPConn
 }
 
-// dial returns a connection to l, which nobody serves yet.
+// dial returns a connection to l, which nobody serves yet. Its calls fail after Patience.
 func dial(t *testing.T, l net.Listener) connection {
 	t.Helper()
 	ours, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	ours.SetDeadline(time.Now().Add(rpctest.Patience))
 	client := rpc.NewClient(ours)
 	t.Cleanup(func() { client.Close() })
 	theirs, err := l.Accept()
@@ -39,97 +38,70 @@ func dial(t *testing.T, l net.Listener) connection {
 	return connection{client, ours.(*net.TCPConn), theirs.(*net.TCPConn)}
 }
 
-// isReset reports whether err is a reset of the connection, whose number is not the same
-// on every system.
-func isReset(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "read" && !op.Timeout() && !errors.Is(err, net.ErrClosed)
-}
-
 // Tutorial §2: the result or the error comes back. What if none can? What becomes of a
 // call, was it executed, and what becomes of the next one? After an rpc.ServerError, an
 // answer, the client goes on. A lost connection ends it, and looks the same whether the
 // call was executed or not. After that rpc.ErrShutdown says: not sent.
 func TestALostConnectionDoesNotSayWhatWasExecuted(t *testing.T) {
-	is := func(want error) func(error) bool {
-		return func(err error) bool { return errors.Is(err, want) }
-	}
+	var saw rpctest.Transcript
 	for _, row := range []struct {
 		name     string
 		method   string
 		unserved bool             // the server accepts the connection, and does not read
 		event    func(connection) // happens to the call in flight
-		failed   func(error) bool // what the call ends with
-		says     string           // the same, for the log
-		executed int32            // how many calls
-		next     error            // what the next call ends with
 	}{
-		{name: "the method returns an error", method: "Desk.Fail",
-			failed: is(rpc.ServerError("no luck")), says: "no luck", executed: 1},
-		{name: "there is no such method", method: "Desk.None",
-			failed: is(rpc.ServerError("rpc: can't find method Desk.None")), says: "can't find method", executed: 0},
-		{name: "the server hangs up while it executes the call", method: "Desk.Wait",
-			event:  func(c connection) { c.theirs.Close() },
-			failed: is(io.ErrUnexpectedEOF), says: "unexpected EOF", executed: 1, next: rpc.ErrShutdown},
-		{name: "the server hangs up before it executes the call", method: "Desk.Wait", unserved: true,
-			event:  func(c connection) { c.theirs.CloseWrite() }, // Close resets if a request is unread
-			failed: is(io.ErrUnexpectedEOF), says: "unexpected EOF", executed: 0, next: rpc.ErrShutdown},
+		{name: "the method returns an error", method: "Desk.Fail"},
+		{name: "no such method", method: "Desk.None"},
+		{name: "the server hangs up during the call", method: "Desk.Wait",
+			event: func(c connection) { c.theirs.Close() }},
+		{name: "the server hangs up before it reads", method: "Desk.Wait", unserved: true,
+			event: func(c connection) { c.theirs.CloseWrite() }}, // Close resets if a request is unread
 		{name: "the server resets the connection", method: "Desk.Wait",
-			event:  func(c connection) { c.theirs.SetLinger(0); c.theirs.Close() },
-			failed: isReset, says: "connection reset", executed: 1, next: rpc.ErrShutdown},
+			event: func(c connection) { c.theirs.SetLinger(0); c.theirs.Close() }},
 		{name: "the client closes", method: "Desk.Wait",
-			event:  func(c connection) { c.client.Close() },
-			failed: is(net.ErrClosed), says: "net.ErrClosed", executed: 1, next: rpc.ErrShutdown},
-		{name: "a deadline of the connection passes", method: "Desk.Wait",
-			event:  func(c connection) { c.ours.SetDeadline(time.Now()) },
-			failed: is(os.ErrDeadlineExceeded), says: "os.ErrDeadlineExceeded", executed: 1, next: rpc.ErrShutdown},
+			event: func(c connection) { c.client.Close() }},
+		{name: "the connection's deadline passes", method: "Desk.Wait",
+			event: func(c connection) { c.ours.SetDeadline(time.Now()) }},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			desk := newDesk()
-			defer close(desk.release)
-			c := dial(t, listen(t))
+		desk, c := newDesk(), dial(t, rpctest.Listen(t))
+		defer close(desk.release)
+		if !row.unserved {
+			go rpctest.Server(t, desk).ServeConn(c.theirs)
+		}
+		call := c.client.Go(row.method, 1, new(int), nil)
+		if row.event != nil {
 			if !row.unserved {
-				go newServer(t, desk).ServeConn(c.theirs)
+				rpctest.Within(t, desk.entered, "the call at the server")
 			}
-			call := c.client.Go(row.method, 1, new(int), nil)
-			if row.method == "Desk.Wait" && !row.unserved {
-				within(t, desk.entered, "the call at the server")
-			}
-			if row.event != nil {
-				row.event(c)
-			}
-			if within(t, call.Done, "the end of the call"); !row.failed(call.Error) {
-				t.Errorf("the call ended with %v, want %s", call.Error, row.says)
-			}
-			executed := desk.executed.Load()
-			if executed != row.executed {
-				t.Errorf("%d calls executed, want %d", executed, row.executed)
-			}
-			next := c.client.Go("Desk.Double", 1, new(int), nil)
-			if within(t, next.Done, "the end of the next call"); next.Error != row.next {
-				t.Errorf("the next call: %v, want %v", next.Error, row.next)
-			}
-			t.Logf("the call: %s; executed: %d; the next call: %v", row.says, executed, next.Error)
-		})
+			row.event(c)
+		}
+		rpctest.Within(t, call.Done, "the end of the call")
+		executed := desk.executed.Load()
+		next := c.client.Call("Desk.Double", 1, new(int))
+		saw.Add("%s: %s; executed: %d; next: %v", row.name, describe(call.Error), executed, next)
 	}
+	saw.Want(t, `
+the method returns an error: rpc.ServerError "no luck"; executed: 1; next: <nil>
+no such method: rpc.ServerError "rpc: can't find method Desk.None"; executed: 0; next: <nil>
+the server hangs up during the call: unexpected EOF; executed: 1; next: connection is shut down
+the server hangs up before it reads: unexpected EOF; executed: 0; next: connection is shut down
+the server resets the connection: a reset; executed: 1; next: connection is shut down
+the client closes: net.ErrClosed; executed: 1; next: connection is shut down
+the connection's deadline passes: os.ErrDeadlineExceeded; executed: 1; next: connection is shut down`)
 }
 
 // A client whose connection is lost stays so, also when its server is back.
 func TestAClientNeverReconnects(t *testing.T) {
-	l := listen(t)
+	var saw rpctest.Transcript
+	l := rpctest.Listen(t)
 	c := dial(t, l)
 	lost := c.client.Go("Desk.Double", 1, new(int), nil)
 	c.theirs.Close()
-	if within(t, lost.Done, "the end of the lost call"); lost.Error == nil {
-		t.Error("a lost call ended without an error")
-	}
-	go newServer(t, newDesk()).Accept(l) // the server is back, at the same address
+	rpctest.Within(t, lost.Done, "the end of the lost call")
+	saw.Add("the server goes: unexpected EOF or a reset: %t", isLost(lost.Error))
+	go rpctest.Server(t, newDesk()).Accept(l) // at the same address
 	for range 3 {
-		call := c.client.Go("Desk.Double", 1, new(int), nil)
-		if within(t, call.Done, "the end of a call by the old client"); call.Error != rpc.ErrShutdown {
-			t.Errorf("the old client: %v, want rpc.ErrShutdown", call.Error)
-		}
-		t.Logf("the server is back; the old client: %v", call.Error)
+		saw.Add("it is back; the old client: %v", c.client.Call("Desk.Double", 1, new(int)))
 	}
 	client, err := rpc.Dial("tcp", l.Addr().String())
 	if err != nil {
@@ -137,10 +109,14 @@ func TestAClientNeverReconnects(t *testing.T) {
 	}
 	defer client.Close()
 	call := client.Go("Desk.Double", 1, new(int), nil)
-	if within(t, call.Done, "an answer to the new client"); call.Error != nil {
-		t.Errorf("a new client: %v, want no error", call.Error)
-	}
-	t.Logf("the server is back; a new client: %v", call.Error)
+	rpctest.Within(t, call.Done, "an answer to the new client")
+	saw.Add("it is back; a new client: %v", call.Error)
+	saw.Want(t, `
+the server goes: unexpected EOF or a reset: true
+it is back; the old client: connection is shut down
+it is back; the old client: connection is shut down
+it is back; the old client: connection is shut down
+it is back; a new client: <nil>`)
 }
 
 // mute is a connection whose peer can vanish: what is written then gets lost, and nothing
@@ -171,10 +147,11 @@ func (m *mute) Read(p []byte) (int, error) {
 // Over TCP the operating system gives up in the end: Linux took two and a half minutes
 // (keep-alive) for a call that it had delivered, and 15 for a request on its way.
 func TestAVanishedPeerIsNoError(t *testing.T) {
+	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
 		desk := newDesk()
 		ours, theirs := net.Pipe()
-		go newServer(t, desk).ServeConn(theirs)
+		go rpctest.Server(t, desk).ServeConn(theirs)
 		conn := &mute{Conn: ours}
 		client := rpc.NewClient(conn)
 		inFlight := client.Go("Desk.Wait", 1, new(int), nil)
@@ -184,190 +161,147 @@ func TestAVanishedPeerIsNoError(t *testing.T) {
 		next := client.Go("Desk.Double", 1, new(int), nil)
 
 		time.Sleep(time.Hour) // synctest's, which takes no time
-		if len(inFlight.Done)+len(next.Done) > 0 {
-			t.Errorf("the call in flight: %v, the next one: %v, want both to wait", inFlight.Error, next.Error)
-		}
-		executed := desk.executed.Load()
-		if executed != 1 {
-			t.Errorf("%d calls executed, want the first one only", executed)
-		}
-		t.Logf("after an hour the call in flight has ended: %t, the next one: %t; executed: %d of 2",
-			len(inFlight.Done) > 0, len(next.Done) > 0, executed)
+		saw.Add("an hour later the call in flight has ended: %t, the next one: %t; executed: %d of 2",
+			len(inFlight.Done) > 0, len(next.Done) > 0, desk.executed.Load())
 		client.Close()
-		for _, call := range []*rpc.Call{inFlight, next} {
-			if <-call.Done; call.Error == nil {
-				t.Error("after Close a call ended without an error")
-			}
-		}
+		synctest.Wait()
+		saw.Add("after Close the call in flight: %v", inFlight.Error)
+		saw.Add("after Close the next one: %v", next.Error)
 	})
+	saw.Want(t, `
+an hour later the call in flight has ended: false, the next one: false; executed: 1 of 2
+after Close the call in flight: io: read/write on closed pipe
+after Close the next one: io: read/write on closed pipe`)
 }
 
 // Tutorial §2: the stub deserialises the result. Into a variable of a wrong type it may do
 // so without a word: both codecs take the fields whose names fit, and leave the others as
-// they were. Where none fits, gob gives an error, and JSON does not.
+// they were. Where none fits, JSON gives no error, and gob's ends the client: the next call
+// gets rpc.ErrShutdown or, if it is sent a moment before, gob's error too.
 func TestWrongReplyTypeMayGoUnnoticed(t *testing.T) {
 	type (
 		oneFits  struct{ Quo, X int }
 		noneFits struct{ X, Y int }
 	)
-	const gobs = "reading body gob: type mismatch: no fields matched compiling decoder for noneFits"
-	for _, row := range []struct {
-		codec int // in codecs
-		reply any
-		want  string // that reply, afterwards
-		err   string // which ends the client
-	}{
-		{0, &oneFits{-1, -1}, "&{Quo:3 X:-1}", "<nil>"},
-		{1, &oneFits{-1, -1}, "&{Quo:3 X:-1}", "<nil>"},
-		{0, &noneFits{-1, -1}, "&{X:-1 Y:-1}", gobs},
-		{1, &noneFits{-1, -1}, "&{X:-1 Y:-1}", "<nil>"},
-	} {
-		codec := codecs[row.codec]
-		client, _ := codec.connect(t, new(shared.MathService))
-		err := client.Call("MathService.Divide", &shared.Args{A: 17, B: 5}, row.reply)
-		if got := fmt.Sprintf("%+v", row.reply); got != row.want || fmt.Sprint(err) != row.err {
-			t.Errorf("%s: Divide(17, 5) = %s, %v, want %s, %s", codec.name, got, err, row.want, row.err)
+	var saw rpctest.Transcript
+	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
+		for _, reply := range []any{&oneFits{-1, -1}, &noneFits{-1, -1}} {
+			client, _ := codec.Connect(t, new(shared.MathService))
+			args := &shared.Args{A: 17, B: 5}
+			err := client.Call("MathService.Divide", args, reply)
+			next := client.Call("MathService.Divide", args, new(shared.Quotient))
+			saw.Add("%s: Divide(17, 5) = %+v; the next call works: %t", codec.Name, reply, next == nil)
+			saw.Add("  error: %v", err)
 		}
-		next := client.Call("MathService.Divide", &shared.Args{A: 17, B: 5}, new(shared.Quotient))
-		if (next == nil) != (err == nil) {
-			t.Errorf("%s: after %+v, %v the next call: %v, want it to end as this one", codec.name, row.reply, err, next)
-		}
-		t.Logf("%s: {Quo:3 Rem:2} becomes %+v, error: %v", codec.name, row.reply, err)
 	}
+	saw.Want(t, `
+gob: Divide(17, 5) = &{Quo:3 X:-1}; the next call works: true
+  error: <nil>
+gob: Divide(17, 5) = &{X:-1 Y:-1}; the next call works: false
+  error: reading body gob: type mismatch: no fields matched compiling decoder for noneFits
+JSON: Divide(17, 5) = &{Quo:3 X:-1}; the next call works: true
+  error: <nil>
+JSON: Divide(17, 5) = &{X:-1 Y:-1}; the next call works: true
+  error: <nil>`)
 }
 
 // A reply of another type than the method's is an error of the client, which does not
 // read on: every call in flight fails, and none can be sent any more. They were executed.
 func TestWrongReplyTypeEndsTheConnection(t *testing.T) {
-	const cause = "gob: decoding into local type *string, received remote type int"
+	var saw rpctest.Transcript
 	desk := newDesk()
 	defer close(desk.release)
-	client, conn := connect(t, desk)
+	client, tape := rpctest.Gob.Connect(t, desk)
 	other := client.Go("Desk.Wait", 1, new(int), nil)
-	within(t, desk.entered, "the other call at the server")
-	wrong := client.Call("Desk.Double", 1, new(string))
-	if wrong == nil || wrong.Error() != "reading body "+cause {
-		t.Errorf("the call with the wrong reply: %v, want reading body %s", wrong, cause)
-	}
-	if within(t, other.Done, "the end of the other call"); other.Error == nil || other.Error.Error() != cause {
-		t.Errorf("another call in flight: %v, want %s", other.Error, cause)
-	}
-	if executed := desk.executed.Load(); executed != 2 {
-		t.Errorf("%d calls executed, want both", executed)
-	}
-	conn.take()
+	rpctest.Within(t, desk.entered, "the other call at the server")
+	saw.Add("the call: %v", client.Call("Desk.Double", 1, new(string)))
+	rpctest.Within(t, other.Done, "the end of the other call")
+	saw.Add("another in flight: %v", other.Error)
+	saw.Add("executed: %d", desk.executed.Load())
+	tape.Take()
 	next := client.Call("Desk.Double", 1, new(int))
-	if sent, _ := conn.take(); next != rpc.ErrShutdown || sent != "" {
-		t.Errorf("the next call: %v, %d bytes sent, want rpc.ErrShutdown, none", next, len(sent))
-	}
-	t.Logf("the call: %v", wrong)
-	t.Logf("another in flight: %v", other.Error)
-	t.Logf("the next one: %v; executed: %d", next, desk.executed.Load())
+	sent, _ := tape.Take()
+	saw.Add("the next call: %v; it sent %d bytes", next, len(sent))
+	saw.Want(t, `
+the call: reading body gob: decoding into local type *string, received remote type int
+another in flight: gob: decoding into local type *string, received remote type int
+executed: 2
+the next call: connection is shut down; it sent 0 bytes`)
 }
 
-// An argument of another type than the method's is refused by the server, which does
-// not execute the call. The connection goes on, as do the calls in flight.
+// A text for a number is refused by the server, which does not execute the call. The
+// connection goes on, as do the calls in flight. That is not so of an interface value whose
+// type the server does not know.
 func TestWrongArgumentTypeDoesNotEndTheConnection(t *testing.T) {
+	var saw rpctest.Transcript
 	desk := newDesk()
-	client, _ := connect(t, desk)
+	client, _ := rpctest.Gob.Connect(t, desk)
 	other := client.Go("Desk.Wait", 1, new(int), nil)
-	within(t, desk.entered, "the other call at the server")
-	const want = rpc.ServerError("gob: decoding into local type *int, received remote type string")
-	wrong := client.Call("Desk.Double", "one", new(int))
-	if wrong != want {
-		t.Errorf("the call with the wrong argument: %v, want %v", wrong, want)
-	}
-	if executed := desk.executed.Load(); executed != 1 {
-		t.Errorf("%d calls executed, want the other one only", executed)
-	}
+	rpctest.Within(t, desk.entered, "the other call at the server")
+	saw.Add("the call: %s", describe(client.Call("Desk.Double", "one", new(int))))
+	saw.Add("executed: %d", desk.executed.Load())
 	close(desk.release)
-	if within(t, other.Done, "the end of the other call"); other.Error != nil {
-		t.Errorf("another call in flight: %v, want no error", other.Error)
-	}
-	next := client.Call("Desk.Double", 1, new(int))
-	if next != nil {
-		t.Errorf("the next call: %v, want no error", next)
-	}
-	t.Logf("the call: %v", wrong)
-	t.Logf("another in flight: %v; the next one: %v", other.Error, next)
+	rpctest.Within(t, other.Done, "the end of the other call")
+	saw.Add("another in flight: %v", other.Error)
+	saw.Add("the next call: %v", client.Call("Desk.Double", 1, new(int)))
+	saw.Want(t, `
+the call: rpc.ServerError "gob: decoding into local type *int, received remote type string"
+executed: 1
+another in flight: <nil>
+the next call: <nil>`)
 }
 
 // An argument that gob cannot encode, such as a channel, is an error of the client: nothing
 // is sent. But the header of that request stays in a buffer. It goes out before the next
 // request, a good one, and the server cannot make sense of the two.
 func TestUnencodableArgumentFailsTheNextCall(t *testing.T) {
+	var saw rpctest.Transcript
 	desk := newDesk()
-	client, conn := connect(t, desk)
-	double := func() error { return client.Call("Desk.Double", 1, new(int)) }
-	if err := errors.Join(double(), double()); err != nil {
-		t.Fatal(err)
+	client, tape := rpctest.Gob.Connect(t, desk)
+	for _, row := range []struct {
+		name string
+		arg  any
+	}{{"a good call", 1}, {"one with a channel", make(chan int)}, {"a good call", 1}, {"another", 1}} {
+		err := client.Call("Desk.Double", row.arg, new(int))
+		sent, _ := tape.Take()
+		headers := strings.Count(sent, "Desk.Double")
+		saw.Add("%s: %v; sent: %d bytes, %d headers", row.name, err, len(sent), headers)
 	}
-	conn.take()
-
-	const want = "gob NewTypeObject can't handle type: chan int"
-	bad := client.Call("Desk.Double", make(chan int), new(int))
-	if bad == nil || bad.Error() != want {
-		t.Errorf("the call with a channel: %v, want %s", bad, want)
-	}
-	badSent, _ := conn.take()
-	if badSent != "" {
-		t.Errorf("the call with a channel sent %q, want nothing", badSent)
-	}
-	good := double()
-	goodSent, _ := conn.take()
-	headers := strings.Count(goodSent, "Desk.Double")
-	if good != io.ErrUnexpectedEOF || headers != 2 {
-		t.Errorf("a good call: %v, %d headers sent, want unexpected EOF, 2", good, headers)
-	}
-	next := double()
-	if next != rpc.ErrShutdown {
-		t.Errorf("the next good call: %v, want %v", next, rpc.ErrShutdown)
-	}
-	if executed := desk.executed.Load(); executed != 2 {
-		t.Errorf("%d calls executed, want the first two", executed)
-	}
-	t.Logf("the call with a channel: %v; it sent %d bytes", bad, len(badSent))
-	t.Logf("a good call: %v; it sent %d headers: %q", good, headers, goodSent)
-	t.Logf("the next one: %v", next)
+	saw.Add("executed: %d", desk.executed.Load())
+	saw.Want(t, `
+a good call: <nil>; sent: 68 bytes, 1 headers
+one with a channel: gob NewTypeObject can't handle type: chan int; sent: 0 bytes, 0 headers
+a good call: unexpected EOF; sent: 42 bytes, 2 headers
+another: connection is shut down; sent: 0 bytes, 0 headers
+executed: 1`)
 }
 
 // A nil pointer to an argument is an unencodable argument too, but gob panics on it, in the
 // goroutine that calls. Who recovers finds the next call lost, as above. JSON sends null,
 // which arrives as zeros.
 func TestNilArgumentPanicsInTheCaller(t *testing.T) {
-	multiply := func(client *rpc.Client, args *shared.Args) (reply int, err error) {
-		reply = -1
-		err = client.Call("MathService.Multiply", args, &reply)
-		return reply, err
+	var saw rpctest.Transcript
+	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
+		client, tape := codec.Connect(t, new(shared.MathService))
+		for _, args := range []*shared.Args{nil, {A: 10, B: 20}} {
+			func() {
+				reply := -1
+				defer func() {
+					if panicked := recover(); panicked != nil {
+						sent, _ := tape.Take()
+						saw.Add("%s: Multiply(%+v) panicked: %v; bytes sent: %d", codec.Name, args, panicked, len(sent))
+					}
+				}()
+				err := client.Call("MathService.Multiply", args, &reply)
+				saw.Add("%s: Multiply(%+v) = %d, %v", codec.Name, args, reply, err)
+			}()
+		}
 	}
-	client, conn := connect(t, new(shared.MathService))
-	const want = "gob: cannot encode nil pointer of type *shared.Args"
-	func() {
-		defer func() {
-			panicked := recover()
-			if panicked != want {
-				t.Errorf("Multiply(nil) panicked with %v, want %s", panicked, want)
-			}
-			t.Logf("gob: Multiply(nil) panicked: %v", panicked)
-		}()
-		reply, err := multiply(client, nil)
-		t.Errorf("Multiply(nil) = %d, %v, want a panic", reply, err)
-	}()
-	if sent, _ := conn.take(); sent != "" {
-		t.Errorf("Multiply(nil) sent %q, want nothing", sent)
-	}
-	_, next := multiply(client, &shared.Args{A: 10, B: 20})
-	if next != io.ErrUnexpectedEOF {
-		t.Errorf("the next call: %v, want unexpected EOF", next)
-	}
-	t.Logf("gob: the next call: %v", next)
-
-	client, _ = connectJSON(t, new(shared.MathService))
-	reply, err := multiply(client, nil)
-	if err != nil || reply != 0 {
-		t.Errorf("JSON: Multiply(nil) = %d, %v, want 0", reply, err)
-	}
-	t.Logf("JSON: Multiply(nil) = %d, %v", reply, err)
+	saw.Want(t, `
+gob: Multiply(<nil>) panicked: gob: cannot encode nil pointer of type *shared.Args; bytes sent: 0
+gob: Multiply(&{A:10 B:20}) = -1, unexpected EOF
+JSON: Multiply(<nil>) = 0, <nil>
+JSON: Multiply(&{A:10 B:20}) = 200, <nil>`)
 }
 
 // Names is a service whose reply is a slice.
@@ -384,28 +318,28 @@ func (Names) Untouched(_ int, reply *[]string) error { return nil }
 
 // Tutorial §4.4, C22: the way of calling does not change. So it is, but a method that sets
 // its reply to a nil slice, map or pointer sends null in JSON, and a result of null is
-// an invalid answer to Go's client, which then ends. Gob sends an empty slice.
+// an invalid answer to Go's client, which then ends. Over gob it is an empty slice as any.
 func TestNilReplyEndsAJSONClient(t *testing.T) {
-	for _, codec := range codecs {
-		client, conn := codec.connect(t, Names{})
-		var reply []string
-		if err := client.Call("Names.Untouched", 1, &reply); err != nil || len(reply) > 0 {
-			t.Errorf("%s: Untouched = %q, %v, want an empty slice", codec.name, reply, err)
-		}
-		conn.take()
-		err := client.Call("Names.None", 1, &reply)
-		_, received := conn.take()
-		next := client.Call("Names.Untouched", 1, &reply)
-		switch codec.name {
-		case "gob":
-			if err != nil || next != nil {
-				t.Errorf("gob: None: %v, the next call: %v, want no error", err, next)
-			}
-		case "JSON":
-			if err == nil || err.Error() != "invalid error <nil>" || next != rpc.ErrShutdown {
-				t.Errorf("JSON: None: %v, the next call: %v, want invalid error <nil>, %v", err, next, rpc.ErrShutdown)
+	var saw rpctest.Transcript
+	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
+		client, tape := codec.Connect(t, Names{})
+		for _, method := range []string{"Untouched", "None", "Untouched"} {
+			var reply []string
+			err := client.Call("Names."+method, 1, &reply)
+			saw.Add("%s: %s: %q, %v", codec.Name, method, reply, err)
+			if _, received := tape.Take(); codec.Name == "JSON" {
+				saw.Add("  received: %s", cmp.Or(strings.TrimSpace(received), "nothing"))
 			}
 		}
-		t.Logf("%s: a nil slice comes as %q: %v; the next call: %v", codec.name, received, err, next)
 	}
+	saw.Want(t, `
+gob: Untouched: [], <nil>
+gob: None: [], <nil>
+gob: Untouched: [], <nil>
+JSON: Untouched: [], <nil>
+  received: {"id":0,"result":[],"error":null}
+JSON: None: [], invalid error <nil>
+  received: {"id":1,"result":null,"error":null}
+JSON: Untouched: [], connection is shut down
+  received: nothing`)
 }

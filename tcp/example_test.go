@@ -1,7 +1,6 @@
 package tcp_test
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
@@ -16,55 +15,6 @@ import (
 
 	"example.com/netrpc/shared"
 )
-
-// SlowService multiplies when it is ready.
-type SlowService struct{ ready chan bool }
-
-// Multiply waits until the service is ready.
-func (s *SlowService) Multiply(args *shared.Args, reply *int) error {
-	<-s.ready
-	*reply = args.A * args.B
-	return nil
-}
-
-// multiply makes one call and gives up when ctx ends.
-func multiply(ctx context.Context, client *rpc.Client, a, b int) (int, error) {
-	// A reply for this call alone: a late answer is still written to it.
-	reply, done := new(int), make(chan *rpc.Call, 1)
-	// Go blocks while the server does not read, and so gets a goroutine.
-	go client.Go("SlowService.Multiply", &shared.Args{A: a, B: b}, reply, done)
-	select {
-	case call := <-done:
-		return *reply, call.Error
-	case <-ctx.Done():
-		return 0, ctx.Err() // the server may still execute the call
-	}
-}
-
-// How does a call get a deadline?
-func Example_deadline() {
-	service := &SlowService{ready: make(chan bool)}
-	server := rpc.NewServer()
-	if err := server.Register(service); err != nil {
-		log.Fatal(err)
-	}
-	ours, theirs := net.Pipe() // a TCP connection does as well
-	go server.ServeConn(theirs)
-	client := rpc.NewClient(ours)
-	defer client.Close()
-
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	fmt.Println(multiply(ctx, client, 10, 20))
-
-	close(service.ready)
-	ctx, cancel = context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	fmt.Println(multiply(ctx, client, 10, 20)) // over the same connection
-	// Output:
-	// 0 context deadline exceeded
-	// 200 <nil>
-}
 
 // selfSigned returns a new certificate for name, and a pool that holds it alone.
 // A real program has both in files: tls.LoadX509KeyPair, CertPool.AppendCertsFromPEM.
@@ -263,17 +213,14 @@ func Example_redial() {
 	r := &redialer{dial, client}
 	defer func() { r.client.Close() }()
 
-	for _, row := range []struct {
-		method     string
-		idempotent bool
-	}{
-		{"Account.Deposit", false}, // lost, and not tried again
-		{"Account.Deposit", false}, // not sent at first, so tried again
-		{"Account.Balance", true},  // lost, and tried again
+	for _, method := range []string{
+		"Account.Deposit", // lost, and not tried again
+		"Account.Deposit", // not sent at first, so tried again
+		"Account.Balance", // lost, and tried again
 	} {
 		var balance int64
-		err := r.call(row.method, int64(100), &balance, row.idempotent)
-		fmt.Println(row.method, balance, err)
+		err := r.call(method, int64(100), &balance, method == "Account.Balance")
+		fmt.Println(method, balance, err)
 	}
 	// Output:
 	// Account.Deposit 0 unexpected EOF

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Clock is a service that takes time.
@@ -23,8 +25,9 @@ func (Clock) Sleep(d time.Duration, reply *time.Duration) error {
 // Tutorial §5, C25: net/rpc has "no connection multiplexing". It has: one connection
 // carries many calls at once.
 func TestOneConnectionCarriesManyCalls(t *testing.T) {
+	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
-		client, _ := connect(t, Clock{})
+		client, _ := rpctest.Gob.Connect(t, Clock{})
 		done := make(chan *rpc.Call, 100)
 		begin := time.Now()
 		for range 100 {
@@ -35,31 +38,9 @@ func TestOneConnectionCarriesManyCalls(t *testing.T) {
 				t.Fatal(call.Error)
 			}
 		}
-		took := time.Since(begin)
-		if took != 100*time.Millisecond {
-			t.Errorf("100 calls of 100 ms took %v, want 100ms", took)
-		}
-		t.Logf("100 calls of 100 ms over one connection: %v", took)
+		saw.Add("100 calls of 100 ms over one connection: %v", time.Since(begin))
 	})
-}
-
-// Tutorial §5, C25: "no connection multiplexing". Each reply carries the number of its
-// call, so that a quick one overtakes a slow one.
-func TestQuickReplyOvertakesASlowOne(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, _ := connect(t, Clock{})
-		done := make(chan *rpc.Call, 2)
-		client.Go("Clock.Sleep", 2*time.Second, new(time.Duration), done)
-		client.Go("Clock.Sleep", time.Second, new(time.Duration), done)
-		for _, want := range []time.Duration{time.Second, 2 * time.Second} {
-			call := <-done
-			got := *call.Reply.(*time.Duration)
-			if call.Error != nil || got != want {
-				t.Errorf("reply %v, %v, want that of %v", got, call.Error, want)
-			}
-			t.Logf("sent after 2s, 1s; the next reply: %v", got)
-		}
-	})
+	saw.Want(t, "100 calls of 100 ms over one connection: 100ms")
 }
 
 // Text is a service with replies of any size.
@@ -75,38 +56,37 @@ func (s Text) Make(n int, reply *string) error {
 // Tutorial §5, C25: what net/rpc lacks is interleaving. A reply that has begun is written
 // to its end, however long that takes, and a small one that is ready waits behind it.
 func TestSmallReplyWaitsBehindALargeOne(t *testing.T) {
-	const large, small = 1 << 20, 1
+	const large, small = 1 << 20, 2
+	var saw rpctest.Transcript
 	text := Text{make(chan int, 2)}
-	server := newServer(t, text)
 	// client – near … the test … far – server
 	near, fromClient := net.Pipe()
 	far, fromServer := net.Pipe()
 	for _, conn := range []net.Conn{near, far} {
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(time.Now().Add(rpctest.Patience))
 		defer conn.Close()
 	}
-	go server.ServeConn(fromServer)
+	go rpctest.Server(t, text).ServeConn(fromServer)
 	go io.Copy(far, fromClient) // requests pass at once
 	client := rpc.NewClient(near)
 	done := make(chan *rpc.Call, 2)
 
 	client.Go("Text.Make", large, new(string), done)
-	if _, err := io.CopyN(fromClient, far, 1000); err != nil { // the large reply has begun
-		t.Fatal(err)
-	}
+	passed, err := io.CopyN(fromClient, far, 1000)
+	saw.Add("of a large reply %d bytes have passed, %v", passed, err)
 	client.Go("Text.Make", small, new(string), done)
-	for _, want := range []int{large, small} {
-		if made := within(t, text.made, "a reply to be made"); made != want {
-			t.Fatalf("a reply of %d bytes is made, want %d", made, want)
-		}
+	for range 2 {
+		saw.Add("ready: a reply of %d bytes", rpctest.Within(t, text.made, "a reply to be made"))
 	}
-	go io.Copy(fromClient, far) // both replies are ready: let them pass
-	for _, want := range []int{large, small} {
-		call := within(t, done, "a reply")
-		got := len(*call.Reply.(*string))
-		if call.Error != nil || got != want {
-			t.Errorf("a reply of %d bytes, %v, want %d bytes", got, call.Error, want)
-		}
-		t.Logf("both are ready, the large one has begun; the next reply to arrive: %d bytes", got)
+	go io.Copy(fromClient, far) // let everything pass
+	for range 2 {
+		call := rpctest.Within(t, done, "a reply")
+		saw.Add("arrives: a reply of %d bytes, %v", len(*call.Reply.(*string)), call.Error)
 	}
+	saw.Want(t, `
+of a large reply 1000 bytes have passed, <nil>
+ready: a reply of 1048576 bytes
+ready: a reply of 2 bytes
+arrives: a reply of 1048576 bytes, <nil>
+arrives: a reply of 2 bytes, <nil>`)
 }

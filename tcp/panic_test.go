@@ -3,13 +3,14 @@ package tcp_test
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/rpc"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Faulty is a service with a fault.
@@ -29,47 +30,42 @@ func (Faulty) Hang(n int, reply *int) error { select {} }
 // also those who have called something else, and nobody listens any more.
 // Example_panic (in shared) shows what to do.
 func TestAPanickingMethodEndsTheServer(t *testing.T) {
-	addr, wait := startProcess(t, Faulty{})
-	connect := func() *rpc.Client {
-		conn, err := net.Dial("tcp", addr)
+	var saw rpctest.Transcript
+	server := rpctest.StartProcess(t, Faulty{})
+	var clients [2]*rpc.Client
+	for i := range clients {
+		conn, err := net.Dial("tcp", server.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.SetDeadline(time.Now().Add(patience))
-		client := rpc.NewClient(conn)
-		t.Cleanup(func() { client.Close() })
-		if err := client.Call("Faulty.None", 1, new(int)); err != rpc.ServerError("rpc: can't find method Faulty.None") {
-			t.Fatalf("before the panic: %v, want an answer", err)
-		}
-		return client
+		conn.SetDeadline(time.Now().Add(rpctest.Patience))
+		clients[i] = rpc.NewClient(conn)
+		defer clients[i].Close()
+		saw.Add("before: %s", describe(clients[i].Call("Faulty.None", 1, new(int))))
 	}
-	client, other := connect(), connect()
-	hanging := other.Go("Faulty.Hang", 1, new(int), nil)
-
-	// A reset where the server had not read everything.
-	if err := client.Call("Faulty.Panic", 1, new(int)); err != io.ErrUnexpectedEOF && !isReset(err) {
-		t.Errorf("the call that panics: %v, want unexpected EOF or a reset", err)
-	}
-	if err := within(t, hanging.Done, "the end of another client's call").Error; err != io.ErrUnexpectedEOF && !isReset(err) {
-		t.Errorf("another client's call: %v, want unexpected EOF or a reset", err)
-	}
-	next := client.Call("Faulty.None", 1, new(int))
-	if next != rpc.ErrShutdown {
-		t.Errorf("after the panic: %v, want rpc.ErrShutdown", next)
-	}
-	status, stderr := wait()
-	if status != 2 || !strings.HasPrefix(stderr, "the first half is done\npanic: a fault in a method") {
-		t.Errorf("the server ended with exit status %d and %q, want 2 and its panic", status, stderr)
-	}
-	again, err := rpc.Dial("tcp", addr)
-	var refused *net.OpError
-	if !errors.As(err, &refused) || refused.Op != "dial" {
-		if err == nil {
-			again.Close()
-		}
-		t.Fatalf("a new Dial: %v, want it to be refused", err)
-	}
+	hanging := clients[1].Go("Faulty.Hang", 1, new(int), nil)
+	call := clients[0].Call("Faulty.Panic", 1, new(int))
+	saw.Add("the call: unexpected EOF or a reset: %t", isLost(call))
+	rpctest.Within(t, hanging.Done, "the end of another client's call")
+	saw.Add("another client's call: unexpected EOF or a reset: %t", isLost(hanging.Error))
+	saw.Add("the next call: %v", clients[0].Call("Faulty.None", 1, new(int)))
+	status, stderr := server.Wait()
 	head, _, _ := strings.Cut(stderr, "\n\n")
-	t.Logf("the server: exit status %d, %q", status, head)
-	t.Logf("the call, and another client's: unexpected EOF or a reset; the next call: %v; a new Dial: %v", next, refused.Err)
+	saw.Add("the server: exit status %d\n%s", status, head)
+	again, err := rpc.Dial("tcp", server.Addr)
+	if err == nil {
+		again.Close()
+	}
+	var refused *net.OpError
+	saw.Add("a new Dial is refused: %t", errors.As(err, &refused) && refused.Op == "dial")
+	saw.Want(t, `
+before: rpc.ServerError "rpc: can't find method Faulty.None"
+before: rpc.ServerError "rpc: can't find method Faulty.None"
+the call: unexpected EOF or a reset: true
+another client's call: unexpected EOF or a reset: true
+the next call: connection is shut down
+the server: exit status 2
+the first half is done
+panic: a fault in a method
+a new Dial is refused: true`)
 }

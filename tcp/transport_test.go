@@ -1,7 +1,6 @@
 package tcp_test
 
 import (
-	"errors"
 	"net"
 	"net/rpc"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Tutorial §2, C4, asks of RPC in general: TCP, HTTP or UDP? It leaves unsaid what net/rpc
@@ -22,8 +22,8 @@ func TestAnyReliableStreamWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	overListener := func(network, addr string) func(*testing.T, *rpc.Server) (net.Conn, error) {
-		return func(t *testing.T, server *rpc.Server) (net.Conn, error) {
+	listen := func(network, addr string) func(*rpc.Server) (net.Conn, error) {
+		return func(server *rpc.Server) (net.Conn, error) {
 			l, err := net.Listen(network, addr)
 			if err != nil {
 				return nil, err
@@ -33,51 +33,41 @@ func TestAnyReliableStreamWorks(t *testing.T) {
 			return net.Dial(network, l.Addr().String())
 		}
 	}
+	var saw rpctest.Transcript
 	for _, row := range []struct {
 		stream  string
-		connect func(*testing.T, *rpc.Server) (net.Conn, error)
+		connect func(*rpc.Server) (net.Conn, error)
 	}{
-		{"TCP", overListener("tcp", "127.0.0.1:0")},
-		{"unix socket", overListener("unix", filepath.Join(dir, "socket"))},
-		{"net.Pipe", func(t *testing.T, server *rpc.Server) (net.Conn, error) {
+		{"TCP", listen("tcp", "127.0.0.1:0")},
+		{"a unix socket", listen("unix", filepath.Join(dir, "socket"))},
+		{"net.Pipe", func(server *rpc.Server) (net.Conn, error) {
 			ours, theirs := net.Pipe()
 			go server.ServeConn(theirs)
 			return ours, nil
 		}},
 	} {
-		t.Run(row.stream, func(t *testing.T) {
-			conn, err := row.connect(t, newServer(t, new(shared.MathService)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			conn.SetDeadline(time.Now().Add(patience))
-			client := rpc.NewClient(conn)
-			defer client.Close()
-			var reply int
-			if err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, &reply); err != nil || reply != 200 {
-				t.Fatalf("Multiply(10, 20) = %d, %v, want 200", reply, err)
-			}
-			t.Logf("Multiply(10, 20) = %d", reply)
-		})
+		conn, err := row.connect(rpctest.Server(t, new(shared.MathService)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(rpctest.Patience))
+		client := rpc.NewClient(conn)
+		defer client.Close()
+		var product int
+		err = client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, &product)
+		saw.Add("%s: Multiply(10, 20) = %d, %v", row.stream, product, err)
 	}
-}
-
-// Tutorial §2, C4: UDP is among the transports of RPC in general. The servers of §4 begin
-// with net.Listen, which does not know it.
-func TestListenRefusesUDP(t *testing.T) {
-	l, err := net.Listen("udp", "127.0.0.1:0")
-	if err == nil {
-		l.Close()
-		t.Fatal("net.Listen works for UDP, want an error")
-	}
-	t.Log(err)
+	saw.Want(t, `
+TCP: Multiply(10, 20) = 200, <nil>
+a unix socket: Multiply(10, 20) = 200, <nil>
+net.Pipe: Multiply(10, 20) = 200, <nil>`)
 }
 
 // datagrams makes a connection of a UDP socket, for a server with one client.
 type datagrams struct {
 	net.PacketConn
 	peer  atomic.Pointer[net.Addr]
-	lose  atomic.Int32 // how many of the next datagrams get lost
+	lose  atomic.Bool  // the next datagram
 	heard atomic.Int32 // how many have come, the lost ones among them
 }
 
@@ -89,7 +79,7 @@ func (d *datagrams) Read(p []byte) (int, error) {
 		}
 		d.peer.Store(&peer)
 		d.heard.Add(1)
-		if d.lose.Add(-1) < 0 {
+		if !d.lose.Swap(false) {
 			return n, nil
 		}
 	}
@@ -98,51 +88,48 @@ func (d *datagrams) Read(p []byte) (int, error) {
 func (d *datagrams) Write(p []byte) (int, error) { return d.WriteTo(p, *d.peer.Load()) }
 
 // Tutorial §2, C4: over UDP (of which net/rpc does not know, but rpc.Dial takes it) calls
-// work while nothing is lost. A datagram that is lost is not sent again, as TCP would do:
-// its call hangs, while the server goes on to answer those that come after it.
+// work while nothing is lost. A datagram that is lost is not sent again, as TCP would do
+// before it delivers what comes after: its call hangs, and the later ones are answered.
 func TestALostDatagramHangsItsCall(t *testing.T) {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	socket.SetDeadline(time.Now().Add(patience))
+	socket.SetDeadline(time.Now().Add(rpctest.Patience))
 	conn := &datagrams{PacketConn: socket}
-	go newServer(t, new(shared.MathService)).ServeConn(conn)
+	go rpctest.Server(t, new(shared.MathService)).ServeConn(conn)
 	client, err := rpc.Dial("udp", socket.LocalAddr().String())
 	if err != nil {
-		t.Fatalf("rpc.Dial: %v, want no error", err)
+		t.Fatal(err)
 	}
 	defer client.Close()
 
-	multiply := func(a, b int) *rpc.Call {
-		return client.Go("MathService.Multiply", &shared.Args{A: a, B: b}, new(int), nil)
-	}
-	answer := func(call *rpc.Call) int {
-		if within(t, call.Done, "an answer over UDP"); call.Error != nil {
-			t.Fatal(call.Error)
+	var saw rpctest.Transcript
+	var lost *rpc.Call
+	for n := 1; n <= 5; n++ {
+		if n == 2 {
+			conn.lose.Store(true)
 		}
-		return *call.Reply.(*int)
+		args, product := &shared.Args{A: n, B: 10}, new(int)
+		call := client.Go("MathService.Multiply", args, product, nil)
+		if n == 2 {
+			lost = call
+			continue
+		}
+		rpctest.Within(t, call.Done, "an answer over UDP")
+		saw.Add("Multiply(%d, 10) = %d, %v", n, *product, call.Error)
 	}
-	first := answer(multiply(10, 20))
-	conn.lose.Store(1)
-	lost := multiply(30, 40)
-	third := answer(multiply(5, 6))
-	if first != 200 || third != 30 {
-		t.Errorf("Multiply(10, 20) = %d, Multiply(5, 6) = %d, want 200, 30", first, third)
-	}
-	time.Sleep(500 * time.Millisecond) // TCP would have sent it again by now
-	if len(lost.Done) > 0 {
-		t.Errorf("the call whose request got lost ended with %v, want it to hang", lost.Error)
-	}
-	heard := conn.heard.Load()
-	if heard != 3 {
-		t.Errorf("%d datagrams came, want 3: nothing is sent again", heard)
-	}
-	t.Logf("Multiply(10, 20) = %d; the next request gets lost; Multiply(5, 6) = %d", first, third)
-	t.Logf("the lost call has ended: %t; datagrams, with the lost one: %d", len(lost.Done) > 0, heard)
+	saw.Add("5 calls, %d datagrams; the call whose datagram was lost has ended: %t",
+		conn.heard.Load(), len(lost.Done) > 0)
 	client.Close()
-	if within(t, lost.Done, "the end of the lost call, after Close"); !errors.Is(lost.Error, net.ErrClosed) {
-		t.Errorf("after Close the lost call ended with %v, want net.ErrClosed", lost.Error)
-	}
+	rpctest.Within(t, lost.Done, "the end of the lost call, after Close")
+	saw.Add("after Close: %s", describe(lost.Error))
+	saw.Want(t, `
+Multiply(1, 10) = 10, <nil>
+Multiply(3, 10) = 30, <nil>
+Multiply(4, 10) = 40, <nil>
+Multiply(5, 10) = 50, <nil>
+5 calls, 5 datagrams; the call whose datagram was lost has ended: false
+after Close: net.ErrClosed`)
 }
