@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"maps"
 	"net"
 	"net/rpc"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Worker counts words for a master. It is killed when it comes to lastWord.
@@ -129,74 +130,67 @@ func startMortal(t *testing.T, bytes int64) *rpc.Client {
 	ours, theirs := net.Pipe()
 	conn := &mortalConn{Conn: theirs}
 	conn.left.Store(bytes)
-	server := rpc.NewServer()
-	if err := server.Register(&Worker{conn: conn}); err != nil {
-		t.Fatal(err)
-	}
-	go server.ServeConn(conn)
+	go rpctest.Server(t, new(Worker)).ServeConn(conn)
 	return rpc.NewClient(ours)
+}
+
+// countFour has four pieces counted, and closes the workers.
+func countFour(t *testing.T, workers ...*rpc.Client) (counts, again string, err error) {
+	t.Helper()
+	for _, worker := range workers {
+		defer worker.Close()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		total, pieces, err := countWords([]string{"a b", "a c", "b c", "a a"}, workers...)
+		slices.Sort(pieces)
+		counts, again = fmt.Sprint(total), fmt.Sprintf("%q", pieces)
+		ended <- err
+	}()
+	err = rpctest.Within(t, ended, "countWords")
+	return counts, again, err
 }
 
 // Workers may die at any byte: of the first task or the last, in the request or in the answer.
 // While one lives, the words are exact; when none is left, countWords ends with an error (§3).
 func TestWordsAreExactWheneverWorkersDie(t *testing.T) {
-	const all = 700 // more bytes than a worker has to do with
-	var first, last []string
-	for n := range int64(all) {
-		counts, again, err := countFour(t, startMortal(t, n), startMortal(t, n), startWorker(""))
-		if err != nil || !maps.Equal(counts, fourCounts) {
-			t.Fatalf("one lives, two die after %d bytes: %v, %v; want %v", n, counts, err, fourCounts)
+	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		const words, all = "map[a:4 b:2 c:2]", 700 // more bytes than a worker has to do with
+		var exact, exactOrError int
+		for n := range int64(all) {
+			counts, again, err := countFour(t, startMortal(t, n), startMortal(t, n), startWorker(""))
+			if err == nil && counts == words {
+				exact++
+			}
+			counts, _, err = countFour(t, startMortal(t, n), startMortal(t, n))
+			if err != nil || counts == words {
+				exactOrError++
+			}
+			if n == 0 || n == all-1 {
+				saw.Add("two of three die after %d bytes: handed out again: %s; both of two: an error: %t",
+					n, again, err != nil)
+			}
 		}
-		if n == 0 {
-			first = again
-		}
-		last = again
-		counts, _, err = countFour(t, startMortal(t, n), startMortal(t, n))
-		if err == nil && !maps.Equal(counts, fourCounts) {
-			t.Fatalf("both die after %d bytes: %v, want %v or an error", n, counts, fourCounts)
-		}
-		if n == 0 && err == nil {
-			t.Fatal("countWords returns no error although both workers died at once")
-		}
-	}
-	t.Logf("handed out again when two die after 0 bytes: %q, after %d: %q", first, all-1, last)
-	if len(first) == 0 || len(last) != 0 {
-		t.Errorf("want some, then none")
-	}
+		saw.Add("two of three: exact in %d cases of %d; both of two: exact or an error in %d",
+			exact, all, exactOrError)
+		saw.Want(t, `
+two of three die after 0 bytes: handed out again: ["a b" "a c"]; both of two: an error: true
+two of three die after 699 bytes: handed out again: []; both of two: an error: false
+two of three: exact in 700 cases of 700; both of two: exact or an error in 700`)
+	})
 }
 
 // A worker that hangs is given up after a while, and its task goes to another as well.
 func TestAWorkerThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
 		mute, theirs := net.Pipe() // nobody reads from theirs
 		defer theirs.Close()
 		begin := time.Now()
 		counts, again, err := countFour(t, rpc.NewClient(mute), startWorker(""))
-		t.Logf("after %v: %v, handed out again: %q", time.Since(begin), counts, again)
-		if err != nil || !maps.Equal(counts, fourCounts) || len(again) != 1 {
-			t.Errorf("%v, %q again, %v; want %v, one again", counts, again, err, fourCounts)
-		}
+		saw.Add("after %v: %s, %v, handed out again: %s", time.Since(begin), counts, err, again)
+		saw.Want(t, `
+after 10s: map[a:4 b:2 c:2], <nil>, handed out again: ["a b"]`)
 	})
-}
-
-var fourCounts = map[string]int{"a": 4, "b": 2, "c": 2}
-
-// countFour has four pieces counted, and closes the workers.
-func countFour(t *testing.T, workers ...*rpc.Client) (counts map[string]int, again []string, err error) {
-	t.Helper()
-	for _, worker := range workers {
-		defer worker.Close()
-	}
-	ended := make(chan bool)
-	go func() {
-		counts, again, err = countWords([]string{"a b", "a c", "b c", "a a"}, workers...)
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-time.After(30 * time.Second):
-		t.Fatal("countWords has not ended within 30s")
-	}
-	slices.Sort(again)
-	return counts, again, err
 }

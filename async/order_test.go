@@ -1,51 +1,55 @@
 package async_test
 
 import (
-	"errors"
 	"net/rpc"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Replies come in the order in which calls end, not in the order of Go (end of
 // §4.2): the *rpc.Call tells which one it is.
 func TestRepliesComeOutOfOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := connect(t, Sleeper{})
+		var saw rpctest.Transcript
+		client, _ := rpctest.Gob.Connect(t, Sleeper{})
 		done := make(chan *rpc.Call, 3)
-		var calls []*rpc.Call
-		for _, duration := range []time.Duration{3 * time.Second, 2 * time.Second, time.Second} {
-			calls = append(calls, client.Go("Sleeper.Sleep", &duration, new(bool), done))
+		durations := []time.Duration{3 * time.Second, 2 * time.Second, time.Second}
+		for _, d := range durations {
+			client.Go("Sleeper.Sleep", d, new(time.Duration), done)
 		}
-		for _, want := range []*rpc.Call{calls[2], calls[1], calls[0]} {
+		saw.Add("sent: %v", durations)
+		for range durations {
 			call := <-done
-			if call != want || call.Error != nil {
-				t.Errorf("the next reply is that of Sleep(%v), %v, want Sleep(%v)",
-					*call.Args.(*time.Duration), call.Error, *want.Args.(*time.Duration))
-			}
-			t.Logf("sent: 3s, 2s, 1s; the next reply: that of Sleep(%v)", *call.Args.(*time.Duration))
+			reply := call.Reply.(*time.Duration)
+			saw.Add("the next reply: that of Sleep(%v) = %v, %v", call.Args, *reply, call.Error)
 		}
+		saw.Want(t, `
+sent: [3s 2s 1s]
+the next reply: that of Sleep(1s) = 1s, <nil>
+the next reply: that of Sleep(2s) = 2s, <nil>
+the next reply: that of Sleep(3s) = 3s, <nil>`)
 	})
 }
 
 // Relay is a service of two methods, of which First waits for Second.
-type Relay struct{ second chan struct{} }
+type Relay struct {
+	second   chan bool
+	executed []string
+}
 
-// First ends when Second has been executed, and fails if that takes an hour.
-func (r *Relay) First(args *shared.Args, reply *bool) error {
-	select {
-	case <-r.second:
-		return nil
-	case <-time.After(time.Hour):
-		return errors.New("Second is not executed before First has ended")
-	}
+// First ends when Second has been executed.
+func (r *Relay) First(_ int, _ *int) error {
+	<-r.second
+	r.executed = append(r.executed, "First")
+	return nil
 }
 
 // Second lets First end.
-func (r *Relay) Second(args *shared.Args, reply *bool) error {
+func (r *Relay) Second(_ int, _ *int) error {
+	r.executed = append(r.executed, "Second")
 	close(r.second)
 	return nil
 }
@@ -54,31 +58,34 @@ func (r *Relay) Second(args *shared.Args, reply *bool) error {
 // connection has a goroutine of its own, and a later one can overtake.
 func TestOrderOfExecutionIsNotPromised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := connect(t, &Relay{second: make(chan struct{})})
-		first := client.Go("Relay.First", &shared.Args{}, new(bool), nil)
-		second := client.Go("Relay.Second", &shared.Args{}, new(bool), nil)
+		var saw rpctest.Transcript
+		relay := &Relay{second: make(chan bool)}
+		client, _ := rpctest.Gob.Connect(t, relay)
+		first := client.Go("Relay.First", 1, new(int), nil)
+		second := client.Go("Relay.Second", 1, new(int), nil)
 		<-first.Done
 		<-second.Done
-		if first.Error != nil || second.Error != nil {
-			t.Errorf("First: %v, Second: %v, want no error", first.Error, second.Error)
-		}
-		t.Log("First was sent first, and ended after Second had been executed")
+		saw.Add("sent: First, %v; Second, %v", first.Error, second.Error)
+		saw.Add("executed: %v", relay.executed)
+		saw.Want(t, `
+sent: First, <nil>; Second, <nil>
+executed: [Second First]`)
 	})
 }
 
-// Gate multiplies when it is opened.
-type Gate struct{ opened chan struct{} }
+// Gate is a service at which a call can be made to wait.
+type Gate chan bool
 
-// Multiply waits for the gate to be opened.
-func (g *Gate) Multiply(args *shared.Args, reply *int) error {
-	<-g.opened
-	*reply = args.A * args.B
+// Wait returns n when the gate is opened.
+func (g Gate) Wait(n int, reply *int) error {
+	<-g
+	*reply = n
 	return nil
 }
 
-// Square waits for nothing.
-func (g *Gate) Square(n *int, reply *int) error {
-	*reply = *n * *n
+// Pass returns n at once.
+func (g Gate) Pass(n int, reply *int) error {
+	*reply = n
 	return nil
 }
 
@@ -86,27 +93,24 @@ func (g *Gate) Square(n *int, reply *int) error {
 // reply is still written: into whatever the variable is used for by then.
 func TestLateReplyIsStillWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gate := &Gate{opened: make(chan struct{})}
-		client := connect(t, gate)
+		var saw rpctest.Transcript
+		gate := make(Gate)
+		client, _ := rpctest.Gob.Connect(t, gate)
 		var reply int
-		call := client.Go("Gate.Multiply", &shared.Args{A: 6, B: 7}, &reply, nil)
+		call := client.Go("Gate.Wait", 42, &reply, nil)
 		select {
 		case <-call.Done:
-			t.Fatal("Multiply ended before the gate was opened")
-		case <-time.After(time.Second): // the caller gives up
+		case <-time.After(time.Second):
+			saw.Add("the caller gives up Wait(42) after 1s: the variable holds %d", reply)
 		}
-		if reply != 0 {
-			t.Errorf("the reply is %d before the answer, want 0", reply)
-		}
-		three := 3
-		if err := client.Call("Gate.Square", &three, &reply); err != nil || reply != 9 {
-			t.Errorf("Square(3) = %d, %v, want 9", reply, err)
-		}
-		close(gate.opened)
-		synctest.Wait()
-		if reply != 42 {
-			t.Errorf("the reply is %d after the late answer, want 42", reply)
-		}
-		t.Logf("Square(3) replied 9 into the same variable; after the late answer to Multiply(6, 7) it holds %d", reply)
+		err := client.Call("Gate.Pass", 9, &reply)
+		saw.Add("Pass(9) replies into the same variable, %v: it holds %d", err, reply)
+		close(gate)
+		<-call.Done
+		saw.Add("the late answer to Wait(42) comes: it holds %d", reply)
+		saw.Want(t, `
+the caller gives up Wait(42) after 1s: the variable holds 0
+Pass(9) replies into the same variable, <nil>: it holds 9
+the late answer to Wait(42) comes: it holds 42`)
 	})
 }

@@ -2,6 +2,7 @@ package jsonrpc_test
 
 import (
 	"bytes"
+	"io"
 	"log"
 	"net"
 	"net/rpc"
@@ -9,46 +10,48 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // The tutorial's jsonrpc.ServeConn (§4.4) knows only what rpc.Register has put
 // into rpc.DefaultServer. A server of one's own needs ServeCodec.
 func TestServeConnServesDefaultServerOnly(t *testing.T) {
-	server := newServer(t, new(shared.MathService))
-	for _, row := range []struct {
-		name  string
-		serve func(net.Conn)
-		want  error
-	}{
-		{"jsonrpc.ServeConn", func(conn net.Conn) { jsonrpc.ServeConn(conn) }, rpc.ServerError("rpc: can't find service MathService.Multiply")},
-		{"server.ServeCodec", func(conn net.Conn) { server.ServeCodec(jsonrpc.NewServerCodec(conn)) }, nil},
-	} {
-		ours, theirs := pipe(t)
-		go row.serve(theirs)
-		err := jsonrpc.NewClient(ours).Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
-		if err != row.want {
-			t.Errorf("%s: Multiply(10, 20): %v, want %v", row.name, err, row.want)
-		}
-		t.Logf("a server of one's own under %s: Multiply(10, 20): %v", row.name, err)
+	var saw rpctest.Transcript
+	for _, codec := range []rpctest.Codec{{
+		Name:      "jsonrpc.ServeConn",
+		Serve:     func(_ *rpc.Server, conn io.ReadWriteCloser) { jsonrpc.ServeConn(conn) },
+		NewClient: jsonrpc.NewClient,
+	}, {
+		Name: "server.ServeCodec",
+		Serve: func(server *rpc.Server, conn io.ReadWriteCloser) {
+			server.ServeCodec(jsonrpc.NewServerCodec(conn))
+		},
+		NewClient: jsonrpc.NewClient,
+	}} {
+		client, _ := codec.Connect(t, new(shared.MathService))
+		err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
+		saw.Add("a server of one's own, by %s: %v", codec.Name, err)
 	}
+	saw.Want(t, `
+a server of one's own, by jsonrpc.ServeConn: rpc: can't find service MathService.Multiply
+a server of one's own, by server.ServeCodec: <nil>`)
 }
 
-// failingListener fails whenever it is asked, and ends the goroutine that asks too often.
+// failingListener fails a thousand times, and then ends the goroutine that asks once more.
 type failingListener struct {
 	err     error
 	accepts int
 }
 
-const enough = 1000
-
 func (l *failingListener) Accept() (net.Conn, error) {
-	if l.accepts == enough {
+	if l.accepts == 1000 {
 		runtime.Goexit()
 	}
 	l.accepts++
@@ -60,41 +63,33 @@ func (l *failingListener) Accept() (net.Conn, error) {
 // processor, and writes line after line. (Nothing in its program closes the listener; if
 // something did, the loop would spin for good.)
 func TestTutorialsAcceptLoopSpins(t *testing.T) {
-	for _, row := range []struct {
-		name string
-		err  error
-	}{
-		{"no descriptors", &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}},
-		{"closed", &net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			listener := &failingListener{err: row.err}
+	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		for _, cause := range []error{os.NewSyscallError("accept4", syscall.EMFILE), net.ErrClosed} {
+			listener := &failingListener{err: &net.OpError{Op: "accept", Net: "tcp", Err: cause}}
 			var lines bytes.Buffer
 			log := log.New(&lines, "", 0)
 			begin := time.Now()
-			returned := make(chan bool, 1)
-			go func() {
-				defer close(returned)
-				func() {
-					for {
-						conn, err := listener.Accept()
-						if err != nil {
-							log.Println(err)
-							continue
-						}
-						go jsonrpc.ServeConn(conn)
+			var loop sync.WaitGroup
+			loop.Go(func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						log.Println(err)
+						continue
 					}
-				}()
-				returned <- true
-			}()
-			if within(t, returned, "1000 calls of Accept") {
-				t.Errorf("%s: the loop returned", row.name)
-			}
-			logged, paused := strings.Count(lines.String(), row.err.Error()+"\n"), time.Since(begin)
-			if listener.accepts != enough || logged != enough || paused != 0 {
-				t.Errorf("%s: %d calls of Accept, %d lines logged, %v of pauses, want %d, %[5]d, 0s", row.name, listener.accepts, logged, paused, enough)
-			}
-			t.Logf("%d times %q, %d lines logged, %v of pauses between them", listener.accepts, row.err, logged, paused)
-		})
-	}
+					go jsonrpc.ServeConn(conn)
+				}
+			})
+			loop.Wait()
+			logged := strings.Count(lines.String(), listener.err.Error()+"\n")
+			saw.Add("%d times %q", listener.accepts, listener.err)
+			saw.Add("%d lines logged, %v of pauses between them", logged, time.Since(begin))
+		}
+		saw.Want(t, `
+1000 times "accept tcp: accept4: too many open files"
+1000 lines logged, 0s of pauses between them
+1000 times "accept tcp: use of closed network connection"
+1000 lines logged, 0s of pauses between them`)
+	})
 }

@@ -2,66 +2,36 @@ package jsonrpc_test
 
 import (
 	"bufio"
+	"bytes"
 	"io"
+	"log"
 	"net"
-	"net/rpc/jsonrpc"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
-// exchange is a request in a test's table, and the lines that answer it.
-type exchange struct{ name, request, response string }
-
-const (
-	closed = "closed" // instead of a line: the server hangs up
-	next   = `{"method":"MathService.Multiply","params":[{"A":6,"B":7}],"id":"next"}`
-)
-
-// test sends the request to conn. It also fails if there is another answer than the
-// response, or if the connection does not live on where it should.
-func (row exchange) test(t *testing.T, conn net.Conn) {
-	t.Helper()
-	answers := bufio.NewScanner(conn)
-	want := strings.Split(row.response, "\n")
-	go io.WriteString(conn, row.request+"\n")
-	var got []string
-	for range want {
-		if answers.Scan() {
-			got = append(got, answers.Text())
-			slices.Sort(got) // nothing promises the order of two answers
-		} else if answers.Err() == nil { // io.EOF
-			got = append(got, closed)
-		}
-	}
-	if !slices.EqualFunc(got, want, matches) {
-		t.Fatalf("%s\nanswered %q\n    want %q, %v", row.request, got, want, answers.Err())
-	}
-	t.Logf("%s\n→ %s", strings.TrimSpace(row.request), strings.Join(got, "\n→ "))
-	if slices.Contains(want, closed) {
-		return
-	}
-	go io.WriteString(conn, next)
-	if answers.Scan(); answers.Text() != `{"id":"next","result":42,"error":null}` {
-		t.Errorf("%s\nthe next request is answered %q, %v", row.request, answers.Text(), answers.Err())
-	}
-}
-
-// matches reports whether got is want, in which … stands for the words of encoding/json:
-// they differ between its versions.
-func matches(got, want string) bool {
-	begin, end, found := strings.Cut(want, "…")
-	return got == want || found && strings.HasPrefix(got, begin) && strings.HasSuffix(got, end)
-}
+// wording is what encoding/json says in other words in other versions. A … stands for it.
+var wording = regexp.MustCompile(` into [^"]*`)
 
 // The tutorial says that any language that supports JSON-RPC can call (§4.4, C21): right,
 // if it can open a socket. Left unsaid is the dialect: JSON-RPC 1.0 over bare TCP, with
 // params an array of one value, here an object. What breaks it, the server does not log.
 func TestDialect(t *testing.T) {
-	wantSilence(t)
-	for _, row := range []exchange{
+	const (
+		closed = "closed" // instead of a line: the server hangs up
+		next   = `{"method":"MathService.Multiply","params":[{"A":6,"B":7}],"id":"next"}`
+	)
+	var logged bytes.Buffer
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(&logged)
+	server := rpctest.Server(t, new(shared.MathService))
+	for _, row := range []struct{ name, request, response string }{
 		// Params: what works is one object in an array.
 		{"one object in an array",
 			`{"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":1}`,
@@ -102,6 +72,23 @@ func TestDialect(t *testing.T) {
 		{"a second object is ignored",
 			`{"method":"MathService.Multiply","params":[{"A":10,"B":20},{"A":3,"B":3}],"id":1}`,
 			`{"id":1,"result":200,"error":null}`},
+
+		// Numbers: an int takes no point and no exponent, and its size has an end.
+		{"6.0 is no int",
+			`{"method":"MathService.Multiply","params":[{"A":6.0,"B":7}],"id":1}`,
+			`{"id":1,"result":null,"error":"json: cannot unmarshal number 6.0…"}`},
+		{"1e2 is no int",
+			`{"method":"MathService.Multiply","params":[{"A":1e2,"B":7}],"id":1}`,
+			`{"id":1,"result":null,"error":"json: cannot unmarshal number 1e2…"}`},
+		{"6.5 is no int",
+			`{"method":"MathService.Multiply","params":[{"A":6.5,"B":7}],"id":1}`,
+			`{"id":1,"result":null,"error":"json: cannot unmarshal number 6.5…"}`},
+		{"a string is no int",
+			`{"method":"MathService.Multiply","params":[{"A":"6","B":7}],"id":1}`,
+			`{"id":1,"result":null,"error":"json: cannot unmarshal string…"}`},
+		{"2^63 is no int, of whatever size",
+			`{"method":"MathService.Multiply","params":[{"A":9223372036854775808,"B":1}],"id":1}`,
+			`{"id":1,"result":null,"error":"json: cannot unmarshal number 9223372036854775808…"}`},
 
 		// Ids: any JSON value, sent back as it came. A notification is answered like a call.
 		{"a string as id",
@@ -159,20 +146,36 @@ func TestDialect(t *testing.T) {
 			`{"method":"Multiply","params":[{"A":10,"B":20}],"id":1}`,
 			`{"id":1,"result":null,"error":"rpc: service/method request ill-formed: Multiply"}`},
 	} {
-		t.Run(row.name, func(t *testing.T) { row.test(t, start(t, new(shared.MathService))) })
+		t.Run(row.name, func(t *testing.T) {
+			conn, theirs := net.Pipe()
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(rpctest.Patience))
+			go rpctest.JSON.Serve(server, theirs)
+			answers := bufio.NewScanner(conn)
+			answer := func() string {
+				if !answers.Scan() && answers.Err() == nil { // io.EOF
+					return closed
+				}
+				return wording.ReplaceAllString(answers.Text(), "…")
+			}
+			go io.WriteString(conn, row.request+"\n")
+			var got []string
+			for range strings.Split(row.response, "\n") {
+				got = append(got, answer())
+			}
+			if !slices.Contains(got, closed) {
+				slices.Sort(got) // nothing promises the order of two answers
+				go io.WriteString(conn, next)
+				if live := answer(); live != `{"id":"next","result":42,"error":null}` {
+					t.Errorf("the next request is answered %q, %v", live, answers.Err())
+				}
+			}
+			var saw rpctest.Transcript
+			saw.Add("%s\n→ %s", row.request, strings.Join(got, "\n→ "))
+			saw.Want(t, row.request+"\n→ "+strings.ReplaceAll(row.response, "\n", "\n→ "))
+		})
 	}
-}
-
-// What the Go client sends (§4.4, C22) is JSON-RPC 1.0: no "jsonrpc", its argument
-// alone in the array, and ids from 0.
-func TestGoClientSendsJSONRPC1(t *testing.T) {
-	ours, theirs := pipe(t)
-	client := jsonrpc.NewClient(ours)
-	defer client.Close()
-	go client.Go("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int), nil)
-	got, err := bufio.NewReader(theirs).ReadString('\n')
-	if want := `{"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}` + "\n"; got != want {
-		t.Errorf("the request is %q, %v, want %q", got, err, want)
-	}
-	t.Logf("%s and a line feed", strings.TrimSuffix(got, "\n"))
+	var saw rpctest.Transcript
+	saw.Add("logged: %q", &logged)
+	saw.Want(t, `logged: ""`)
 }

@@ -1,90 +1,75 @@
 package jsonrpc_test
 
 import (
+	"bytes"
+	"log"
+	"math"
 	"net"
-	"net/rpc/jsonrpc"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
-// Also part of the dialect (§4.4, C21): an int takes no point and no exponent, and keeps
-// all its digits.
-func TestDialectTakesOnlyIntegersForAnInt(t *testing.T) {
-	for _, row := range []exchange{
-		{"6.0 is no int",
-			`{"method":"MathService.Multiply","params":[{"A":6.0,"B":7}],"id":1}`,
-			`{"id":1,"result":null,"error":"json: cannot unmarshal number 6.0…"}`},
-		{"1e2 is no int",
-			`{"method":"MathService.Multiply","params":[{"A":1e2,"B":7}],"id":1}`,
-			`{"id":1,"result":null,"error":"json: cannot unmarshal number 1e2…"}`},
-		{"6.5 is no int",
-			`{"method":"MathService.Multiply","params":[{"A":6.5,"B":7}],"id":1}`,
-			`{"id":1,"result":null,"error":"json: cannot unmarshal number 6.5…"}`},
-		{"a string is no int",
-			`{"method":"MathService.Multiply","params":[{"A":"6","B":7}],"id":1}`,
-			`{"id":1,"result":null,"error":"json: cannot unmarshal string…"}`},
-		{"2^63 is no int, of whatever size",
-			`{"method":"MathService.Multiply","params":[{"A":9223372036854775808,"B":1}],"id":1}`,
-			`{"id":1,"result":null,"error":"json: cannot unmarshal number 9223372036854775808…"}`},
-		{"2^53 + 1 is exact",
-			`{"method":"Number.Same","params":[9007199254740993],"id":1}`,
-			`{"id":1,"result":9007199254740993,"error":null}`},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			conn, theirs := pipe(t)
-			server := newServer(t, new(shared.MathService))
-			if err := server.Register(Number{}); err != nil {
-				t.Fatal(err)
-			}
-			go server.ServeCodec(jsonrpc.NewServerCodec(theirs))
-			row.test(t, conn)
-		})
-	}
+// Number is a service for what JSON does to numbers.
+type Number struct{}
+
+// Same returns n. An int64 keeps 2^53 + 1 on every machine, an int does not.
+func (Number) Same(n int64, reply *int64) error {
+	*reply = n
+	return nil
+}
+
+// NaN returns a number that JSON cannot write.
+func (Number) NaN(_ int, reply *float64) error {
+	*reply = math.NaN()
+	return nil
 }
 
 // Two Go programs (§4.4, C21) keep integers that JavaScript rounds, as does a Go
 // client with a reply of type any: both read numbers as float64.
 func TestGoPeersKeep2To53Plus1Exact(t *testing.T) {
-	client := connect(t, "JSON", Number{})
+	var saw rpctest.Transcript
+	client, tape := rpctest.JSON.Connect(t, Number{})
 	var exact int64
+	err := client.Call("Number.Same", int64(1<<53+1), &exact)
+	sent, received := tape.Take()
+	saw.Add("%s→ %s", sent, strings.TrimSpace(received))
+	saw.Add("2^53 + 1 arrives in an int64 as %d, %v", exact, err)
 	var rounded any
-	for _, reply := range []any{&exact, &rounded} {
-		if err := client.Call("Number.Same", int64(1<<53+1), reply); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if exact != 1<<53+1 || rounded != float64(1<<53) {
-		t.Errorf("Same(1<<53 + 1) = %d in an int64, %f in an any, want 9007199254740993 and 9007199254740992.0", exact, rounded)
-	}
-	t.Logf("2^53 + 1 arrives as %d in an int64, as %.0f in an any", exact, rounded)
+	err = client.Call("Number.Same", int64(1<<53+1), &rounded)
+	saw.Add("in an any as the float64 %.0f, %v", rounded, err)
+	saw.Want(t, `
+{"method":"Number.Same","params":[9007199254740993],"id":0}
+→ {"id":0,"result":9007199254740993,"error":null}
+2^53 + 1 arrives in an int64 as 9007199254740993, <nil>
+in an any as the float64 9007199254740992, <nil>`)
 }
 
 // The tutorial does not say (§4.4, C22): a reply that JSON cannot express is dropped, and
 // the server logs nothing. Its caller waits forever; other calls are answered.
 func TestUnmarshalableReplyIsNeverAnswered(t *testing.T) {
-	wantSilence(t)
-	const wait = time.Hour
 	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		var logged bytes.Buffer
+		defer log.SetOutput(log.Writer())
+		log.SetOutput(&logged)
 		ours, theirs := net.Pipe() // without a deadline
-		go newServer(t, Number{}).ServeCodec(jsonrpc.NewServerCodec(theirs))
-		client := jsonrpc.NewClient(ours)
+		go rpctest.JSON.Serve(rpctest.Server(t, Number{}), theirs)
+		client := rpctest.JSON.NewClient(ours)
 		defer client.Close()
-		call := client.Go("Number.NaN", &shared.Args{}, new(float64), nil)
-		time.Sleep(wait)
-		select {
-		case <-call.Done:
-			t.Errorf("Number.NaN was answered: %v", call.Error)
-		default:
-		}
-		var same int64
-		other := client.Go("Number.Same", int64(7), &same, nil)
-		within(t, other.Done, "reply to Same")
-		if other.Error != nil || same != 7 {
-			t.Errorf("Same(7) = %d, %v, want 7", same, other.Error)
-		}
+		call := client.Go("Number.NaN", 0, new(float64), nil)
+		time.Sleep(time.Hour) // synctest's, which takes no time
+		saw.Add("an hour later the call of NaN has ended: %t", len(call.Done) > 0)
+		var seven int64
+		err := client.Call("Number.Same", 7, &seven)
+		saw.Add("another call: Same(7) = %d, %v", seven, err)
+		saw.Add("logged: %q", &logged)
+		saw.Want(t, `
+an hour later the call of NaN has ended: false
+another call: Same(7) = 7, <nil>
+logged: ""`)
 	})
-	t.Logf("NaN: no reply within %v, nothing logged; another call is answered", wait)
 }
