@@ -3,6 +3,7 @@ package http_test
 import (
 	"bufio"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -39,37 +40,18 @@ func dialWithToken(addr, token string) (*rpc.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := connectWithToken(conn, addr, token)
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	fmt.Fprintf(conn, "CONNECT %s HTTP/1.0\nAuthorization: Bearer %s\n\n", rpc.DefaultRPCPath, token)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New("the server answered " + resp.Status)
+	}
 	if err != nil {
 		conn.Close()
-	}
-	return client, err
-}
-
-func connectWithToken(conn net.Conn, addr, token string) (*rpc.Client, error) {
-	req, err := http.NewRequest("CONNECT", "http://"+addr+rpc.DefaultRPCPath, nil)
-	if err != nil {
 		return nil, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
-	if err := req.Write(conn); err != nil {
-		return nil, err
-	}
-	reader := bufio.NewReader(conn)
-	resp, err := http.ReadResponse(reader, req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
 	}
 	conn.SetDeadline(time.Time{}) // the limit was for CONNECT, not for the calls
-	// The client reads from reader, which may hold bytes that came after the answer.
-	return rpc.NewClient(struct {
-		io.Reader
-		io.WriteCloser
-	}{reader, conn}), nil
+	return rpc.NewClient(conn), nil
 }
 
 // How do I let in only clients with a token? Middleware checks it once, on CONNECT, and so
@@ -107,7 +89,7 @@ func Example_bearerToken() {
 //
 //	curl -d '{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}' http://localhost:1235/jsonrpc
 //
-// See http/server/handlers.go for a handler that also limits and checks what it is sent.
+// See http/server/post.go for a handler that also limits and checks what it is sent.
 func Example_middleware() {
 	server := rpc.NewServer()
 	if err := server.Register(new(shared.MathService)); err != nil {
@@ -135,7 +117,8 @@ func Example_middleware() {
 		`{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}`,
 		`{"method": "MathService.Divide", "params": [{"A": 17, "B": 5}], "id": 2}`,
 	} {
-		resp, err := client.Post(ts.URL+"/jsonrpc", "application/x-www-form-urlencoded", strings.NewReader(call))
+		const curls = "application/x-www-form-urlencoded"
+		resp, err := client.Post(ts.URL+"/jsonrpc", curls, strings.NewReader(call))
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -147,4 +130,48 @@ func Example_middleware() {
 	// {"id":1,"result":200,"error":null}
 	// log: POST /jsonrpc
 	// {"id":2,"result":{"Quo":3,"Rem":2},"error":null}
+}
+
+// Health is a service for those who run the server.
+type Health struct{}
+
+// Check says that the server is well.
+func (Health) Check(_ struct{}, reply *string) error { *reply = "well"; return nil }
+
+// How do I serve HTTP on a mux of my own, and more than one rpc server in a process? An
+// *rpc.Server is an http.Handler: a mux takes it at any path, and DialHTTPPath finds it there.
+// Each has services of its own, and there is no page at /debug/rpc. rpc.HandleHTTP does the same
+// in http.DefaultServeMux, at fixed paths: twice panics (TestASecondHandleHTTPPanics).
+func Example_twoServersOnOneMux() {
+	public, internal := rpc.NewServer(), rpc.NewServer()
+	if err := public.Register(new(shared.MathService)); err != nil {
+		log.Fatal(err)
+	}
+	if err := internal.Register(Health{}); err != nil {
+		log.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/rpc", public)
+	mux.Handle("/internal", internal)
+	ts := httptest.NewServer(mux) // http.ListenAndServe("localhost:1235", mux), in a program
+	defer ts.Close()
+
+	for _, path := range []string{"/rpc", "/internal"} {
+		client, err := rpc.DialHTTPPath("tcp", ts.Listener.Addr().String(), path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer client.Close()
+		var product int
+		err = client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, &product)
+		fmt.Println(path, "Multiply(10, 20):", product, err)
+		var health string
+		err = client.Call("Health.Check", struct{}{}, &health)
+		fmt.Println(path, "Check:", health, err)
+	}
+	// Output:
+	// /rpc Multiply(10, 20): 200 <nil>
+	// /rpc Check:  rpc: can't find service Health.Check
+	// /internal Multiply(10, 20): 0 rpc: can't find service MathService.Multiply
+	// /internal Check: well <nil>
 }

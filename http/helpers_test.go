@@ -1,49 +1,24 @@
 package http_test
 
 import (
-	"bufio"
+	"errors"
+	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/rpc"
+	"strings"
 	"testing"
-	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 const (
 	connectRequest = "CONNECT /_goRPC_ HTTP/1.0\n\n"
 	connectAnswer  = "HTTP/1.0 200 Connected to Go RPC\n\n"
-
-	patience = 10 * time.Second // for what should take no time
 )
-
-// web is http.DefaultClient with a time limit.
-var web = &http.Client{Timeout: patience}
-
-// within receives from c; what says what is missing if nothing comes.
-func within[T any](t *testing.T, c <-chan T, what string) T {
-	t.Helper()
-	var value T
-	select {
-	case value = <-c:
-	case <-time.After(patience):
-		t.Fatalf("no %s within %v", what, patience)
-	}
-	return value
-}
-
-func newServer(t *testing.T) *rpc.Server {
-	t.Helper()
-	server := rpc.NewServer()
-	if err := server.Register(new(shared.MathService)); err != nil {
-		t.Fatal(err)
-	}
-	return server
-}
 
 // unstarted returns a server that waits for Start, and logs nothing when its handler panics.
 func unstarted(t *testing.T, handler http.Handler) *httptest.Server {
@@ -62,23 +37,44 @@ func start(t *testing.T, handler http.Handler) string {
 	return ts.Listener.Addr().String()
 }
 
-// tryDialHTTP is rpc.DialHTTPPath, which waits forever, with a time limit.
+// fetch sends a request without a body, and returns the status and the body of the answer.
+func fetch(t *testing.T, method, url string) (status, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Client{Timeout: rpctest.Patience}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Status, string(page)
+}
+
+// tryDialHTTP is rpc.DialHTTPPath with a time limit: by itself it waits forever. In the text of
+// its error ADDR stands for addr, which is never the same.
 func tryDialHTTP(t *testing.T, addr, path string) (*rpc.Client, error) {
 	t.Helper()
 	var client *rpc.Client
-	answer := make(chan error, 1)
+	dialled := make(chan error, 1)
 	go func() {
 		var err error
 		client, err = rpc.DialHTTPPath("tcp", addr, path)
-		answer <- err
+		dialled <- err
 	}()
-	err := within(t, answer, "answer to DialHTTP")
-	if err == nil {
-		t.Cleanup(func() { client.Close() })
+	if err := rpctest.Within(t, dialled, "the answer to CONNECT"); err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), addr, "ADDR"))
 	}
-	return client, err
+	t.Cleanup(func() { client.Close() })
+	return client, nil
 }
 
+// dialHTTP is rpc.DialHTTP for a server that answers.
 func dialHTTP(t *testing.T, addr string) *rpc.Client {
 	t.Helper()
 	client, err := tryDialHTTP(t, addr, rpc.DefaultRPCPath)
@@ -88,48 +84,15 @@ func dialHTTP(t *testing.T, addr string) *rpc.Client {
 	return client
 }
 
-// sendCONNECT does what DialHTTP does, on a connection that there is already.
-func sendCONNECT(t *testing.T, conn net.Conn) {
+const product = "Multiply(10, 20) = 200" // what multiply should return
+
+// multiply makes a call and returns its result, be it an error.
+func multiply(t *testing.T, client *rpc.Client) string {
 	t.Helper()
-	conn.SetDeadline(time.Now().Add(patience))
-	io.WriteString(conn, connectRequest)
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
+	var reply int
+	call := client.Go("MathService.Multiply", &shared.Args{A: 10, B: 20}, &reply, nil)
+	if err := rpctest.Within(t, call.Done, "the reply to Multiply").Error; err != nil {
+		return "Multiply(10, 20): " + err.Error()
 	}
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("CONNECT: %s, want 200", resp.Status)
-	}
-	conn.SetDeadline(time.Time{})
-}
-
-func multiply(t *testing.T, client *rpc.Client, a, b int) {
-	t.Helper()
-	var product int
-	call := client.Go("MathService.Multiply", &shared.Args{A: a, B: b}, &product, nil)
-	within(t, call.Done, "reply to Multiply")
-	if call.Error != nil || product != a*b {
-		t.Errorf("Multiply(%d, %d) = %d, %v, want %d", a, b, product, call.Error, a*b)
-	}
-}
-
-// pipeListener accepts what is sent to it, for http.Server to work in a synctest bubble.
-type pipeListener chan net.Conn
-
-func (l pipeListener) Accept() (net.Conn, error) {
-	if conn, ok := <-l; ok {
-		return conn, nil
-	}
-	return nil, net.ErrClosed
-}
-
-func (l pipeListener) Close() error   { close(l); return nil }
-func (l pipeListener) Addr() net.Addr { return nil }
-
-// connect returns the client's end of a new connection to a server of l.
-func (l pipeListener) connect(t *testing.T) net.Conn {
-	ours, theirs := net.Pipe()
-	t.Cleanup(func() { ours.Close() })
-	l <- theirs
-	return ours
+	return fmt.Sprintf("Multiply(10, 20) = %d", reply)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/gob"
 	"errors"
 	"io"
 	"log"
@@ -17,76 +16,101 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // The tutorial says that HTTP lets RPC through firewalls and reuses HTTP's infrastructure
 // (§4.3, C17); of proxies it says nothing. One that speaks HTTP changes the status line, and
 // DialHTTP insists on "200 Connected to Go RPC".
 func TestReverseProxyBreaksDialHTTP(t *testing.T) {
-	backend := start(t, newServer(t))
-	multiply(t, dialHTTP(t, backend), 10, 20) // without the proxy
+	var saw rpctest.Transcript
+	backend := start(t, rpctest.Server(t, new(shared.MathService)))
 	proxy := start(t, httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: backend}))
+	saw.Add("without a proxy: %s", multiply(t, dialHTTP(t, backend)))
 	_, err := tryDialHTTP(t, proxy, rpc.DefaultRPCPath)
-	if want := "dial-http tcp " + proxy + ": unexpected HTTP response: 200 OK"; err == nil || err.Error() != want {
-		t.Errorf("DialHTTP through a proxy: %v, want %s", err, want)
-	}
-	t.Logf("DialHTTP through httputil.ReverseProxy: %v", errors.Unwrap(err))
+	saw.Add("through httputil.ReverseProxy: %v", err)
+	saw.Want(t, `
+without a proxy: Multiply(10, 20) = 200
+through httputil.ReverseProxy: dial-http tcp ADDR: unexpected HTTP response: 200 OK`)
 }
 
-// The tutorial says that net/rpc reuses HTTP's TLS (§4.3, C17). DialHTTP speaks no TLS; a
-// client must dial with crypto/tls and send CONNECT itself (without HTTP: see tcp).
+// The tutorial says that net/rpc reuses HTTP's TLS (§4.3, C17): wrong as it stands, for
+// DialHTTP speaks no TLS. A TLS server takes CONNECT for garbage, and hangs up.
 func TestDialHTTPSpeaksNoTLS(t *testing.T) {
-	ts := unstarted(t, newServer(t))
+	var saw rpctest.Transcript
+	ts := unstarted(t, rpctest.Server(t, new(shared.MathService)))
 	ts.StartTLS()
-	addr := ts.Listener.Addr().String()
-	_, err := tryDialHTTP(t, addr, rpc.DefaultRPCPath)
-	if err == nil {
-		t.Error("DialHTTP of a TLS server succeeded, want an error")
-	}
-	conn, dialErr := tls.Dial("tcp", addr, ts.Client().Transport.(*http.Transport).TLSClientConfig)
-	if dialErr != nil {
-		t.Fatal(dialErr)
-	}
-	sendCONNECT(t, conn)
-	client := rpc.NewClient(conn)
-	defer client.Close()
-	multiply(t, client, 10, 20)
-	t.Logf("DialHTTP of a TLS server: %v\ntls.Dial, then CONNECT by hand: Multiply works", errors.Unwrap(err))
+	_, err := tryDialHTTP(t, ts.Listener.Addr().String(), rpc.DefaultRPCPath)
+	saw.Add("DialHTTP of a TLS server: %v", err)
+	saw.Want(t, `
+DialHTTP of a TLS server: dial-http tcp ADDR: unexpected EOF`)
 }
 
-// The tutorial says that net/rpc reuses HTTP's infrastructure (§4.3, C17). The timeouts of
-// an http.Server end at CONNECT: a client may be silent for hours.
-func TestServerTimeoutsEndAtCONNECT(t *testing.T) {
-	const timeout = time.Second
+// The true half of "reuses HTTP's TLS" (§4.3, C17): a client that dials with crypto/tls and
+// sends CONNECT itself can call over HTTPS. (TLS without HTTP is a line less: see tcp.)
+func TestCONNECTByHandWorksOverTLS(t *testing.T) {
+	var saw rpctest.Transcript
+	ts, tape := unstarted(t, rpctest.Server(t, new(shared.MathService))), new(rpctest.Tape)
+	ts.Listener = tape.Listener(ts.Listener)
+	ts.StartTLS()
+	config := ts.Client().Transport.(*http.Transport).TLSClientConfig
+	conn, err := tls.Dial("tcp", ts.Listener.Addr().String(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(rpctest.Patience))
+	client, err := rpctest.DialHTTPConn(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	saw.Add("tls.Dial, then CONNECT by hand: %s", multiply(t, client))
+	_, received := tape.Take()
+	saw.Add("on the wire one can read CONNECT: %t, MathService: %t",
+		strings.Contains(received, "CONNECT"), strings.Contains(received, "MathService"))
+	saw.Want(t, `
+tls.Dial, then CONNECT by hand: Multiply(10, 20) = 200
+on the wire one can read CONNECT: false, MathService: false`)
+}
+
+// The tutorial says that net/rpc reuses HTTP's infrastructure (§4.3, C17). The time limits of
+// an http.Server are for requests, and end at CONNECT: a client may be silent for hours.
+func TestRequestsTimeOutCallsDoNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		const limit = time.Second
+		l := make(rpctest.Queue)
 		server := &http.Server{
-			Handler:     newServer(t),
-			ReadTimeout: timeout, ReadHeaderTimeout: timeout, WriteTimeout: timeout, IdleTimeout: timeout,
+			Handler:     rpctest.Server(t, new(shared.MathService)),
+			ReadTimeout: limit, ReadHeaderTimeout: limit, WriteTimeout: limit, IdleTimeout: limit,
 		}
-		l := make(pipeListener)
 		go server.Serve(l)
 		defer server.Close()
 
-		silent := l.connect(t)
-		silent.SetDeadline(time.Now().Add(time.Hour))
-		begin := time.Now()
+		silent, begin := l.Dial(t), time.Now()
+		silent.SetDeadline(begin.Add(time.Hour))
 		_, err := io.ReadAll(silent)
-		waited := time.Since(begin)
-		if err != nil || waited != timeout {
-			t.Errorf("before CONNECT the server hung up after %v, %v, want %v", waited, err, timeout)
-		}
-		t.Logf("timeouts of %v: the server hangs up on a silent connection after %v", timeout, waited)
+		saw.Add("the time limits are %v", limit)
+		saw.Add("a connection without a request is closed after %v: %v", time.Since(begin), err)
 
-		conn := l.connect(t)
-		sendCONNECT(t, conn)
-		client := rpc.NewClient(conn)
+		client, err := rpctest.DialHTTPConn(l.Dial(t))
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer client.Close()
 		begin = time.Now()
 		for range 3 {
 			time.Sleep(time.Hour)
-			multiply(t, client, 10, 20)
+			saw.Add("%v after CONNECT: %s", time.Since(begin), multiply(t, client))
 		}
-		t.Logf("after CONNECT: three calls, an hour between them, answered in %v", time.Since(begin))
+		saw.Want(t, `
+the time limits are 1s
+a connection without a request is closed after 1s: <nil>
+1h0m0s after CONNECT: Multiply(10, 20) = 200
+2h0m0s after CONNECT: Multiply(10, 20) = 200
+3h0m0s after CONNECT: Multiply(10, 20) = 200`)
 	})
 }
 
@@ -103,56 +127,44 @@ func (g *Gate) Pass(n int, reply *int) error {
 
 // The tutorial says that net/rpc reuses HTTP's infrastructure (§4.3, C17). Neither Shutdown
 // nor Close of an http.Server knows of RPC connections: they go on serving, until the
-// client or a listener such as shared's ends them.
+// client ends them or a listener such as drain's does.
 func TestShutdownLeavesConnectionsServing(t *testing.T) {
+	var saw rpctest.Transcript
 	for _, row := range []struct {
 		name string
-		end  func(context.Context, *http.Server) error
+		end  func(*http.Server) error
 	}{
-		{"Shutdown", func(ctx context.Context, server *http.Server) error { return server.Shutdown(ctx) }},
-		{"Close", func(_ context.Context, server *http.Server) error { return server.Close() }},
+		{"Shutdown", func(server *http.Server) error { return server.Shutdown(context.Background()) }},
+		{"Close", (*http.Server).Close},
 	} {
-		t.Run(row.name, func(t *testing.T) {
-			gate := &Gate{entered: make(chan bool, 1), release: make(chan bool, 1)}
-			server := newServer(t)
-			if err := server.Register(gate); err != nil {
+		synctest.Test(t, func(t *testing.T) {
+			gate := &Gate{make(chan bool), make(chan bool)}
+			l := make(rpctest.Queue)
+			server := &http.Server{Handler: rpctest.Server(t, new(shared.MathService), gate)}
+			go server.Serve(l)
+			defer server.Close()
+			client, err := rpctest.DialHTTPConn(l.Dial(t))
+			if err != nil {
 				t.Fatal(err)
 			}
-			ts := unstarted(t, server)
-			ts.Start()
-			client := dialHTTP(t, ts.Listener.Addr().String())
+			defer client.Close()
 			var reply int
 			call := client.Go("Gate.Pass", 21, &reply, nil)
-			within(t, gate.entered, "call")
+			<-gate.entered
 
-			// The call ends when it is released below. Whoever waits for it here gets an error.
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			err := row.end(ctx, ts.Config)
-			if err != nil {
-				t.Errorf("%s with a call in flight: %v, want nil without waiting for the call", row.name, err)
-			}
+			begin := time.Now()
+			err = row.end(server)
+			saw.Add("%s with a call in flight: %v after %v", row.name, err, time.Since(begin))
 			gate.release <- true
-			within(t, call.Done, "reply to the call in flight")
-			if call.Error != nil || reply != 42 {
-				t.Errorf("call in flight: %d, %v, want 42", reply, call.Error)
-			}
-			multiply(t, client, 10, 20)
-			t.Logf("%s returned %v with a call in flight, whose reply then came: %d; Multiply works as before", row.name, err, reply)
+			<-call.Done
+			saw.Add("and its reply comes: %d, %v; the next call: %s", reply, call.Error, multiply(t, client))
 		})
 	}
-}
-
-// hostileGob returns 73 bytes at which encoding/gob panics: twice a request header, and in the
-// place of the argument a value of type 24, which nobody has defined.
-func hostileGob() []byte {
-	var b bytes.Buffer
-	encoder := gob.NewEncoder(&b)
-	for range 2 {
-		encoder.Encode(rpc.Request{ServiceMethod: "X.Y"})
-		b.Write([]byte{0x03, 0x30, 0x00, 0x00})
-	}
-	return b.Bytes()
+	saw.Want(t, `
+Shutdown with a call in flight: <nil> after 0s
+and its reply comes: 42, <nil>; the next call: Multiply(10, 20) = 200
+Close with a call in flight: <nil> after 0s
+and its reply comes: 42, <nil>; the next call: Multiply(10, 20) = 200`)
 }
 
 // gob "is not designed to be hardened against adversarial inputs" (its documentation), and
@@ -161,32 +173,41 @@ func hostileGob() []byte {
 // with nobody to serve it.
 func TestAPanicInARPCConnectionLeavesItOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
 		var logged bytes.Buffer
-		server := &http.Server{Handler: newServer(t), ErrorLog: log.New(&logged, "", 0)}
-		l := make(pipeListener)
+		l := make(rpctest.Queue)
+		server := &http.Server{
+			Handler:  rpctest.Server(t, new(shared.MathService)),
+			ErrorLog: log.New(&logged, "", 0),
+		}
 		go server.Serve(l)
 		defer server.Close()
 
-		conn := l.connect(t)
-		sendCONNECT(t, conn)
+		conn := l.Dial(t)
 		conn.SetDeadline(time.Now().Add(time.Hour))
-		hostile := hostileGob()
+		io.WriteString(conn, connectRequest)
+		answer := make([]byte, len(connectAnswer))
+		io.ReadFull(conn, answer)
+		saw.Add("CONNECT is answered %q", answer)
+		hostile := rpctest.HostileGob()
 		go conn.Write(hostile)
 		_, err := io.ReadAll(conn)
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("after the panic, the connection was read to its end, %v, want it open for an hour", err)
-		}
-		synctest.Wait()
+		synctest.Wait() // for the race detector: the log has long been written
 		report, _, _ := strings.Cut(logged.String(), "\n")
-		if want := "http: panic serving pipe: runtime error: invalid memory address or nil pointer dereference"; report != want {
-			t.Errorf("%d hostile bytes: the server logged %q, want %q", len(hostile), report, want)
-		}
-		t.Logf("%d bytes: %s\nan hour later the connection is still open", len(hostile), report)
+		saw.Add("after %d bytes the server logs:\n%s", len(hostile), report)
+		saw.Add("an hour later the connection is still open: %t", errors.Is(err, os.ErrDeadlineExceeded))
 
-		next := l.connect(t)
-		sendCONNECT(t, next)
-		client := rpc.NewClient(next)
+		client, err := rpctest.DialHTTPConn(l.Dial(t))
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer client.Close()
-		multiply(t, client, 10, 20) // the server lives on
+		saw.Add("another client: %s", multiply(t, client))
+		saw.Want(t, `
+CONNECT is answered "HTTP/1.0 200 Connected to Go RPC\n\n"
+after 73 bytes the server logs:
+http: panic serving pipe: runtime error: invalid memory address or nil pointer dereference
+an hour later the connection is still open: true
+another client: Multiply(10, 20) = 200`)
 	})
 }

@@ -1,38 +1,91 @@
 package http_test
 
 import (
+	"bufio"
 	"errors"
-	"io"
+	"fmt"
+	"net"
 	"net/http"
 	"net/rpc"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // The tutorial says that net/rpc reuses HTTP's middleware (§4.3, C17). Middleware sees
 // the CONNECT of each connection, and none of its calls. (Of JSON-RPC over POST it sees
 // each call: http/server has the handler, and the test.)
 func TestMiddlewareRunsOncePerConnection(t *testing.T) {
-	server := newServer(t)
+	var saw rpctest.Transcript
 	var runs atomic.Int32
+	server := rpctest.Server(t, new(shared.MathService))
 	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		runs.Add(1)
 		server.ServeHTTP(w, r)
 	}))
-	const connections, calls = 2, 100
-	for range connections {
-		client := dialHTTP(t, addr)
-		for i := range calls {
-			multiply(t, client, i, 2)
+	for connection := range 2 {
+		client, right := dialHTTP(t, addr), 0
+		for range 100 {
+			if multiply(t, client) == product {
+				right++
+			}
+		}
+		saw.Add("connection %d: %d calls answered", connection+1, right)
+		saw.Add("runs of the middleware so far: %d", runs.Load())
+	}
+	saw.Want(t, `
+connection 1: 100 calls answered
+runs of the middleware so far: 1
+connection 2: 100 calls answered
+runs of the middleware so far: 2`)
+}
+
+// The true half of "reuses HTTP's middleware" (§4.3, C17): it sees CONNECT before net/rpc does,
+// and can turn the connection away, here for want of a token. A client that wants to send one
+// sends CONNECT itself: see Example_bearerToken.
+func TestMiddlewareCanTurnAConnectionAway(t *testing.T) {
+	var saw rpctest.Transcript
+	var runs atomic.Int32
+	server := rpctest.Server(t, new(shared.MathService))
+	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		runs.Add(1)
+		if r.Header.Get("Authorization") != "Bearer sesame" {
+			http.Error(w, "wrong token", http.StatusUnauthorized)
+			return
+		}
+		server.ServeHTTP(w, r)
+	}))
+	for _, token := range []string{"sesame", "barley"} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(rpctest.Patience))
+		fmt.Fprintf(conn, "CONNECT /_goRPC_ HTTP/1.0\nAuthorization: Bearer %s\n\n", token)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		saw.Add("CONNECT with the token %s: %s", token, resp.Status)
+		if resp.StatusCode == http.StatusOK {
+			client := rpc.NewClient(conn)
+			saw.Add("two calls: %s, %s", multiply(t, client), multiply(t, client))
 		}
 	}
-	if got := runs.Load(); got != connections {
-		t.Errorf("%d connections of %d calls each: middleware ran %d times, want %d", connections, calls, got, connections)
-	}
-	t.Logf("%d connections of %d calls each: middleware ran %d times", connections, calls, runs.Load())
+	_, err := tryDialHTTP(t, addr, rpc.DefaultRPCPath)
+	saw.Add("DialHTTP, which sends none: %v", err)
+	saw.Add("runs of the middleware, for three connections: %d", runs.Load())
+	saw.Want(t, `
+CONNECT with the token sesame: 200 Connected to Go RPC
+two calls: Multiply(10, 20) = 200, Multiply(10, 20) = 200
+CONNECT with the token barley: 401 Unauthorized
+DialHTTP, which sends none: dial-http tcp ADDR: unexpected HTTP response: 401 Unauthorized
+runs of the middleware, for three connections: 3`)
 }
 
 // withPanics sends what next panics with, and leaves the panic to net/http.
@@ -49,85 +102,84 @@ func withPanics(next http.Handler) (http.Handler, chan any) {
 	}), panics
 }
 
-// wantNoHijacker returns the panic that there was because a ResponseWriter has no Hijack.
-func wantNoHijacker(t *testing.T, panics chan any) error {
-	t.Helper()
-	p := within(t, panics, "panic")
-	err, ok := p.(*runtime.TypeAssertionError)
-	if !ok || !strings.Contains(err.Error(), "is not http.Hijacker: missing method Hijack") {
-		t.Fatalf("ServeHTTP panicked with %v, want a failed assertion to http.Hijacker", p)
-	}
-	return err
-}
-
+// plainWriter can do what http.ResponseWriter says, and no more.
 type plainWriter struct{ http.ResponseWriter }
 
+// unwrapWriter leads http.ResponseController to Hijack; net/rpc does not ask for it.
 type unwrapWriter struct{ http.ResponseWriter }
 
-// Unwrap leads http.ResponseController to Hijack; net/rpc does not ask for it.
+// Unwrap returns the writer within.
 func (w unwrapWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// The tutorial says that net/rpc reuses HTTP's middleware (§4.3, C17). Under middleware
-// that wraps the ResponseWriter without a Hijack of its own, ServeHTTP panics.
-func TestWrappedResponseWriterWithoutHijackPanics(t *testing.T) {
-	for _, row := range []struct {
-		name string
-		wrap func(next http.Handler) http.Handler
-	}{
-		{"a wrapper", func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(plainWriter{w}, r) })
-		}},
-		{"a wrapper with Unwrap", func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(unwrapWriter{w}, r) })
-		}},
-		{"http.TimeoutHandler", func(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Minute, "") }},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			handler, panics := withPanics(row.wrap(newServer(t)))
-			addr := start(t, handler)
-			for i := range 2 { // net/http recovers and serves the next connection
-				_, err := tryDialHTTP(t, addr, rpc.DefaultRPCPath)
-				if !errors.Is(err, io.ErrUnexpectedEOF) {
-					t.Fatalf("DialHTTP: %v, want io.ErrUnexpectedEOF", err)
-				}
-				if p := wantNoHijacker(t, panics); i == 0 {
-					t.Logf("server: %v\nclient: %v", p, errors.Unwrap(err))
-				}
-			}
-		})
-	}
+// hijackWriter hands Hijack on.
+type hijackWriter struct {
+	http.ResponseWriter
+	http.Hijacker
 }
 
-// The remedy for middleware that wraps: hand Hijack on.
-func TestWrappedResponseWriterWithHijackWorks(t *testing.T) {
-	server := newServer(t)
-	addr := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		server.ServeHTTP(struct {
-			http.ResponseWriter
-			http.Hijacker
-		}{w, w.(http.Hijacker)}, r)
-	}))
-	multiply(t, dialHTTP(t, addr), 10, 20)
-	t.Log("a wrapper that is an http.ResponseWriter and an http.Hijacker: Multiply works")
+// The tutorial says that net/rpc reuses HTTP's middleware (§4.3, C17). Under middleware that
+// wraps the ResponseWriter without a Hijack of its own, ServeHTTP panics; net/http recovers, and
+// serves the next connection. The remedy is to hand Hijack on.
+func TestWrappedResponseWriterNeedsHijack(t *testing.T) {
+	var saw rpctest.Transcript
+	server, mux := rpctest.Server(t, new(shared.MathService)), http.NewServeMux()
+	mux.HandleFunc("/wrapper", func(w http.ResponseWriter, r *http.Request) {
+		server.ServeHTTP(plainWriter{w}, r)
+	})
+	mux.HandleFunc("/wrapper/Unwrap", func(w http.ResponseWriter, r *http.Request) {
+		server.ServeHTTP(unwrapWriter{w}, r)
+	})
+	mux.Handle("/http.TimeoutHandler", http.TimeoutHandler(server, time.Hour, ""))
+	mux.HandleFunc("/wrapper/Hijack", func(w http.ResponseWriter, r *http.Request) {
+		server.ServeHTTP(hijackWriter{w, w.(http.Hijacker)}, r)
+	})
+	handler, panics := withPanics(mux)
+	addr := start(t, handler)
+	for _, path := range []string{"/wrapper", "/wrapper/Unwrap", "/http.TimeoutHandler", "/wrapper/Hijack"} {
+		client, err := tryDialHTTP(t, addr, path)
+		if err == nil {
+			saw.Add("%s: %s", path, multiply(t, client))
+			continue
+		}
+		saw.Add("%s: %v\n  server: %v", path, err, rpctest.Within(t, panics, "the panic"))
+	}
+	saw.Want(t, `
+/wrapper: dial-http tcp ADDR: unexpected EOF
+  server: interface conversion: http_test.plainWriter is not http.Hijacker: missing method Hijack
+/wrapper/Unwrap: dial-http tcp ADDR: unexpected EOF
+  server: interface conversion: http_test.unwrapWriter is not http.Hijacker: missing method Hijack
+/http.TimeoutHandler: dial-http tcp ADDR: unexpected EOF
+  server: interface conversion: *http.timeoutWriter is not http.Hijacker: missing method Hijack
+/wrapper/Hijack: Multiply(10, 20) = 200`)
 }
 
 // The tutorial's table gives net/rpc "TCP or HTTP/1.1" (§5, C26). HTTP/2 it cannot use:
 // a stream of HTTP/2 is no connection to hijack, and ServeHTTP panics.
 func TestHTTP2CannotCarryRPC(t *testing.T) {
-	handler, panics := withPanics(newServer(t))
+	var saw rpctest.Transcript
+	server := rpctest.Server(t, new(shared.MathService))
+	handler, panics := withPanics(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		saw.Add("the server gets %s over %s", r.Method, r.Proto)
+		server.ServeHTTP(w, r)
+	}))
 	ts := unstarted(t, handler)
 	ts.EnableHTTP2 = true
 	ts.StartTLS()
-	req, err := http.NewRequestWithContext(t.Context(), "CONNECT", ts.URL, nil)
+	request, err := http.NewRequestWithContext(t.Context(), "CONNECT", ts.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	client := ts.Client()
-	client.Timeout = patience
-	resp, err := client.Do(req)
+	client.Timeout = rpctest.Patience
+	resp, err := client.Do(request)
 	if err == nil {
 		resp.Body.Close()
-		t.Fatalf("CONNECT over %s: %s, want an error", resp.Proto, resp.Status)
 	}
-	t.Logf("CONNECT over HTTP/2: %v", wantNoHijacker(t, panics))
+	_, why, _ := strings.Cut(fmt.Sprint(rpctest.Within(t, panics, "the panic")), " is not ")
+	saw.Add("and panics: its ResponseWriter is not %s", why)
+	saw.Add("the client gets: %v", errors.Unwrap(err))
+	saw.Want(t, `
+the server gets CONNECT over HTTP/2.0
+and panics: its ResponseWriter is not http.Hijacker: missing method Hijack
+the client gets: stream error: stream ID 1; INTERNAL_ERROR; received from peer`)
 }

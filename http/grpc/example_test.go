@@ -1,7 +1,8 @@
-package http_test
+package grpc_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -10,8 +11,8 @@ import (
 	"net/http"
 )
 
-// grpcExplain prints the bytes of a frame, and what they say.
-func grpcExplain(frame []byte, fields ...string) {
+// explainFrame prints the bytes of a message in its frame, and what they say.
+func explainFrame(frame []byte, fields ...string) {
 	line := func(b []byte, format string, a ...any) {
 		fmt.Printf("  %-31s%s\n", fmt.Sprintf("% x", b), fmt.Sprintf(format, a...))
 	}
@@ -35,39 +36,34 @@ func grpcExplain(frame []byte, fields ...string) {
 // with its number in the .proto times 8, plus its type: 08 is field 1, a varint. A field that
 // is zero is left out, as b is in Divide(-7, 0). Names do not travel, and types of Go neither.
 func Example_grpc() {
-	show := func(w http.ResponseWriter, r *http.Request) {
+	ts := startHTTP2(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			log.Fatal(err)
 		}
 		fmt.Println(r.Method, r.URL.Path, r.Proto)
 		fmt.Println("  content-type:", r.Header.Get("Content-Type"))
-		fmt.Println("  te:", r.Header.Get("TE")) // proxies on the way must let trailers through
-		grpcExplain(body, "a", "b")
+		fmt.Println("  te:", r.Header.Get("TE"))
+		explainFrame(body, "a", "b")
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		newGRPCHandler().ServeHTTP(w, r)
-	}
-	ts := grpcStartServer(http.HandlerFunc(show))
+		mathServer.ServeHTTP(w, r)
+	}))
 	defer ts.Close()
-	client := newGRPCClient(func() (net.Conn, error) { return net.Dial("tcp", ts.Listener.Addr().String()) })
-
+	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	client := newClient(conn)
 	for _, call := range []struct {
 		method string
-		args   grpcMessage
+		args   message
 		fields []string // of the reply
 	}{
-		{"Multiply", grpcMessage{10, 20}, []string{"value"}},
-		{"Divide", grpcMessage{-7, 0}, []string{"quo", "rem"}},
+		{"Multiply", message{10, 20}, []string{"value"}},
+		{"Divide", message{-7, 0}, []string{"quo", "rem"}},
 	} {
-		var request bytes.Buffer
-		grpcSend(&request, call.args)
-		req, err := http.NewRequest("POST", "http://localhost/MathService/"+call.method, &request)
-		if err != nil {
-			log.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/grpc")
-		req.Header.Set("TE", "trailers")
-		resp, err := client.Do(req)
+		resp, err := client.Do(newRequest(context.Background(), call.method, frames(call.args)))
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -78,7 +74,7 @@ func Example_grpc() {
 		fmt.Println("Answer:", resp.Proto, resp.Status)
 		fmt.Println("  content-type:", resp.Header.Get("Content-Type"))
 		if len(reply) > 0 {
-			grpcExplain(reply, call.fields...)
+			explainFrame(reply, call.fields...)
 		}
 		fmt.Println("Trailers:")
 		for _, name := range []string{"grpc-status", "grpc-message"} {

@@ -1,8 +1,7 @@
-package http_test
+package grpc_test
 
 import (
-	"bytes"
-	"encoding/gob"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -13,77 +12,40 @@ import (
 	"net/rpc/jsonrpc"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
-// tappedListener keeps what its connections receive and send.
-type tappedListener struct {
-	net.Listener
-	mu             sync.Mutex
-	received, sent []byte
-}
-
-type tappedConn struct {
-	net.Conn
-	l *tappedListener
-}
-
-func (l *tappedListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	return tappedConn{conn, l}, err
-}
-
-func (c tappedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.l.mu.Lock()
-	defer c.l.mu.Unlock()
-	c.l.received = append(c.l.received, p[:n]...)
-	return n, err
-}
-
-func (c tappedConn) Write(p []byte) (int, error) {
-	c.l.mu.Lock()
-	c.l.sent = append(c.l.sent, p...) // first, for the client may have it before Write returns
-	c.l.mu.Unlock()
-	return c.Conn.Write(p)
-}
-
-// tap returns what serve and call, a server and its client, send each other.
-func tap(serve func(net.Listener), call func(addr string) error) (request, reply []byte) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// record returns what a server receives and sends during a call.
+func record(serve func(net.Listener), call func(addr string) error) (request, reply string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
-	tapped := &tappedListener{Listener: listener}
-	go serve(tapped)
-	defer listener.Close()
-	answered := make(chan error, 1)
-	go func() { answered <- call(listener.Addr().String()) }()
-	select {
-	case err := <-answered:
-		if err != nil {
-			log.Fatal(err)
-		}
-	case <-time.After(10 * time.Second):
-		log.Fatal("no answer within 10s")
+	defer l.Close()
+	var tape rpctest.Tape
+	go serve(tape.Listener(l))
+	late := time.AfterFunc(rpctest.Patience, func() { log.Fatal("no answer within ", rpctest.Patience) })
+	defer late.Stop()
+	if err := call(l.Addr().String()); err != nil {
+		log.Fatal(err)
 	}
-	tapped.mu.Lock()
-	defer tapped.mu.Unlock()
-	return tapped.received, tapped.sent
+	reply, request = tape.Take()
+	return request, reply
 }
 
-// gob numbers types in the order of their first use in a program, and the number of the first one takes a
-// byte less in its description. So these are the first here, whatever test runs first.
-func init() {
-	encoder := gob.NewEncoder(io.Discard)
-	for _, value := range []any{rpc.Request{}, shared.Args{}, rpc.Response{}} {
-		if err := encoder.Encode(value); err != nil {
-			log.Fatal(err)
-		}
+// fetch returns the answer to req, and reads it to its end.
+func fetch(client *http.Client, req *http.Request) (*http.Response, error) {
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
 	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp, err
 }
 
 // span is a few bytes and what they mean.
@@ -93,12 +55,12 @@ type span struct {
 }
 
 // explain prints b span by span: names as text, the rest in hex.
-func explain(b []byte, spans ...span) {
+func explain(b string, spans ...span) {
 	for _, s := range append(spans, span{len(b), "?"}) {
 		this := b[:min(s.size, len(b))]
 		b = b[len(this):]
 		text := ""
-		if i := bytes.Index(this, []byte("MathService")); i >= 0 {
+		if i := strings.Index(this, "MathService"); i >= 0 {
 			this, text = this[:i], fmt.Sprintf(" %q", this[i:])
 		}
 		if len(this) > 0 {
@@ -108,9 +70,8 @@ func explain(b []byte, spans ...span) {
 }
 
 // explainGob prints a gob stream, of which the descriptions of types come to one line.
-func explainGob(b []byte, types string, spans ...span) {
-	var described int
-	var values []byte
+func explainGob(b, types string, spans ...span) {
+	described, values := 0, ""
 	for len(b) > 0 {
 		// A message begins with its size and the number of its type. In a description that is
 		// negative: the lowest bit is the sign. Over 127 it takes a byte more, after ff.
@@ -121,7 +82,7 @@ func explainGob(b []byte, types string, spans ...span) {
 		if number%2 == 1 {
 			described += len(message)
 		} else {
-			values = append(values, message...)
+			values += message
 		}
 		b = b[len(message):]
 	}
@@ -129,18 +90,16 @@ func explainGob(b []byte, types string, spans ...span) {
 	explain(values, spans...)
 }
 
-// printText prints the lines of b.
-func printText(b []byte) {
-	for line := range strings.Lines(string(b)) {
+// printText prints the lines of text.
+func printText(text string) {
+	for line := range strings.Lines(text) {
 		fmt.Println(strings.TrimRight("  "+line, " \r\n"))
 	}
 }
 
 // printHeaders prints what HPACK packs into a frame.
-func printHeaders(frame grpcHTTP2Frame, pseudo string, header http.Header) {
-	// At the beginning the client may or may not say how large HPACK's table is.
-	packed := bytes.TrimPrefix(frame.payload, []byte{0x3f, 0xe1, 0x1f})
-	fmt.Printf("  frame HEADERS, %d bytes for\n", len(packed))
+func printHeaders(frame http2Frame, pseudo string, header http.Header) {
+	fmt.Printf("  frame HEADERS, %d bytes for\n", len(frame.payload))
 	if pseudo != "" {
 		fmt.Println("   ", pseudo)
 	}
@@ -149,12 +108,29 @@ func printHeaders(frame grpcHTTP2Frame, pseudo string, header http.Header) {
 	}
 }
 
-// What does a call look like on its way (tutorial §4.2, §4.3, §4.4, §5)? The same one on five wires:
-// Multiply(10, 20), the first call of a connection, and its reply, 200.
+// What does a call look like on its way (tutorial §4.2, §4.3, §4.4, §5)? The same one on five
+// wires: Multiply(10, 20), the first call of a connection, and its reply, 200.
 func Example_fiveWires() {
 	server := rpc.NewServer()
 	if err := server.Register(new(shared.MathService)); err != nil {
 		log.Fatal(err)
+	}
+	serveOne := func(codec rpctest.Codec) func(net.Listener) {
+		return func(l net.Listener) {
+			if conn, err := l.Accept(); err == nil {
+				codec.Serve(server, conn)
+			}
+		}
+	}
+	multiply := func(dial func(network, addr string) (*rpc.Client, error)) func(addr string) error {
+		return func(addr string) error {
+			client, err := dial("tcp", addr)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			return client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
+		}
 	}
 	mux := http.NewServeMux()
 	mux.Handle(rpc.DefaultRPCPath, server)
@@ -171,26 +147,15 @@ func Example_fiveWires() {
 	mux.HandleFunc("POST /MathService/", func(w http.ResponseWriter, r *http.Request) {
 		seen = r
 		w.Header()["Date"] = nil
-		newGRPCHandler().ServeHTTP(w, r)
+		mathServer.ServeHTTP(w, r)
 	})
 	web := &http.Server{Handler: mux, Protocols: new(http.Protocols)}
 	web.Protocols.SetHTTP1(true)
 	web.Protocols.SetUnencryptedHTTP2(true)
 	defer web.Close()
 	serveWeb := func(l net.Listener) { web.Serve(l) }
-	multiply := func(client *rpc.Client, err error) error {
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		return client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
-	}
 
-	request, reply := tap(func(l net.Listener) {
-		if conn, err := l.Accept(); err == nil {
-			server.ServeConn(conn)
-		}
-	}, func(addr string) error { return multiply(rpc.Dial("tcp", addr)) })
+	request, reply := record(serveOne(rpctest.Gob), multiply(rpc.Dial))
 	fmt.Printf("1. gob over TCP. The request, %d bytes:\n", len(request))
 	explainGob(request, "rpc.Request and shared.Args",
 		span{3, "25 bytes of type 64 (doubled, 1 byte after ff), rpc.Request"},
@@ -207,42 +172,31 @@ func Example_fiveWires() {
 		span{3, "5 bytes of type 2, int, which has no fields"},
 		span{3, "200, doubled, in 2 bytes after fe"})
 
-	httpRequest, httpReply := tap(serveWeb, func(addr string) error { return multiply(rpc.DialHTTP("tcp", addr)) })
-	connect, request2, _ := bytes.Cut(httpRequest, []byte("\n\n"))
-	connected, reply2, _ := bytes.Cut(httpReply, []byte("\n\n"))
+	httpRequest, httpReply := record(serveWeb, multiply(rpc.DialHTTP))
+	connect, afterConnect, _ := strings.Cut(httpRequest, "\n\n")
+	connected, afterConnected, _ := strings.Cut(httpReply, "\n\n")
 	fmt.Println("\n2. gob over HTTP. The request:")
 	printText(connect)
-	fmt.Println("  and, when this has been answered, byte for byte as over TCP:", bytes.Equal(request, request2))
+	fmt.Println("  and, when this has been answered, byte for byte as over TCP:", afterConnect == request)
 	fmt.Println("The reply:")
 	printText(connected)
-	fmt.Println("  and then byte for byte as over TCP:", bytes.Equal(reply, reply2))
+	fmt.Println("  and then byte for byte as over TCP:", afterConnected == reply)
 
-	request, reply = tap(func(l net.Listener) {
-		if conn, err := l.Accept(); err == nil {
-			server.ServeCodec(jsonrpc.NewServerCodec(conn))
-		}
-	}, func(addr string) error { return multiply(jsonrpc.Dial("tcp", addr)) })
+	request, reply = record(serveOne(rpctest.JSON), multiply(jsonrpc.Dial))
 	fmt.Printf("\n3. JSON over TCP. The request, %d bytes:\n", len(request))
 	printText(request)
 	fmt.Printf("The reply, %d bytes:\n", len(reply))
 	printText(reply)
 
 	body := request
-	request, reply = tap(serveWeb, func(addr string) error {
-		req, err := http.NewRequest("POST", "http://"+addr+"/jsonrpc", bytes.NewReader(body))
+	request, reply = record(serveWeb, func(addr string) error {
+		req, err := http.NewRequest("POST", "http://"+addr+"/jsonrpc", strings.NewReader(body))
 		if err != nil {
 			return err
 		}
 		req.Host = "localhost:1235" // whatever the port
 		req.Header.Set("Content-Type", "application/json")
-		transport := &http.Transport{DisableCompression: true}
-		defer transport.CloseIdleConnections()
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		_, err = io.ReadAll(resp.Body)
+		_, err = fetch(&http.Client{Transport: &http.Transport{DisableCompression: true}}, req)
 		return err
 	})
 	fmt.Printf("\n4. JSON over POST. The request, %d bytes:\n", len(request))
@@ -251,46 +205,32 @@ func Example_fiveWires() {
 	printText(reply)
 
 	var resp *http.Response
-	request, reply = tap(serveWeb, func(addr string) error {
-		client := newGRPCClient(func() (net.Conn, error) { return net.Dial("tcp", addr) })
-		defer client.CloseIdleConnections()
-		var message bytes.Buffer
-		grpcSend(&message, grpcMessage{10, 20})
-		req, err := http.NewRequest("POST", "http://localhost/MathService/Multiply", &message)
+	request, reply = record(serveWeb, func(addr string) error {
+		conn, err := net.Dial("tcp", addr)
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Content-Type", "application/grpc")
-		req.Header.Set("TE", "trailers")
-		resp, err = client.Do(req)
-		if err != nil {
-			return err
-		}
-		defer resp.Body.Close()
-		_, err = io.ReadAll(resp.Body)
+		req := newRequest(context.Background(), "Multiply", frames(message{10, 20}))
+		resp, err = fetch(newClient(conn), req)
 		return err
 	})
-	ofCall := func(b []byte, frames int) []grpcHTTP2Frame {
-		all := slices.DeleteFunc(grpcHTTP2Frames(b), func(f grpcHTTP2Frame) bool { return f.stream != 1 || f.kind > 1 })
-		if len(all) != frames {
-			log.Fatalf("%d frames of HEADERS and DATA, want %d", len(all), frames)
-		}
-		return all
+	sent, received := callFrames(request), callFrames(reply)
+	if len(sent) != 2 || len(received) != 3 {
+		log.Fatalf("%d and %d frames of HEADERS and DATA, want 2 and 3", len(sent), len(received))
 	}
-	frames := ofCall(request, 2)
 	fmt.Println("\n5. gRPC over HTTP/2, whose frames for the connection itself are not shown. The request:")
-	printHeaders(frames[0], fmt.Sprintf(":method: %s, :scheme: http, :authority: %s, :path: %s", seen.Method, seen.Host, seen.URL.Path), seen.Header)
-	explain(frames[1].payload,
+	printHeaders(sent[0], fmt.Sprintf(":method: %s, :scheme: http, :authority: %s, :path: %s",
+		seen.Method, seen.Host, seen.URL.Path), seen.Header)
+	explain(sent[1].payload,
 		span{5, "frame DATA: not compressed, a message of 4 bytes"},
 		span{2, "field 1, a: 10"},
 		span{2, "field 2, b: 20"})
 	fmt.Println("The reply:")
-	frames = ofCall(reply, 3)
-	printHeaders(frames[0], fmt.Sprint(":status: ", resp.StatusCode), resp.Header)
-	explain(frames[1].payload,
+	printHeaders(received[0], fmt.Sprint(":status: ", resp.StatusCode), resp.Header)
+	explain(received[1].payload,
 		span{5, "frame DATA: not compressed, a message of 3 bytes"},
 		span{3, "field 1, value: 200, which is 0x48 + 1<<7"})
-	printHeaders(frames[2], "", resp.Trailer)
+	printHeaders(received[2], "", resp.Trailer)
 	// Output:
 	// 1. gob over TCP. The request, 112 bytes:
 	//   ...                           78 bytes, first call only: rpc.Request and shared.Args described
