@@ -24,6 +24,8 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/drain"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // What a call costs. BenchmarkRatios and BenchmarkScale print the README's tables.
@@ -57,25 +59,19 @@ var benchTransports = []struct {
 	name    string
 	connect func(*bench) benchCaller
 }{
-	{"gob over TCP", func(b *bench) benchCaller { return b.gob(b.listen("tcp")).Call }},
-	{"JSON over TCP", func(b *bench) benchCaller {
-		l, server := b.listen("tcp"), b.server()
-		b.accept(l, func(conn net.Conn) { server.ServeCodec(jsonrpc.NewServerCodec(conn)) })
-		return jsonrpc.NewClient(b.connect(l)).Call
-	}},
+	{"gob over TCP", func(b *bench) benchCaller { return b.client(rpctest.Gob, "tcp").Call }},
+	{"JSON over TCP", func(b *bench) benchCaller { return b.client(rpctest.JSON, "tcp").Call }},
 	{"JSON over POST", (*bench).post},
 	{"gob over HTTP", func(b *bench) benchCaller {
 		l := b.listen("tcp")
 		b.serveHTTP(l, b.server())
-		conn := b.connect(l)
-		io.WriteString(conn, "CONNECT / HTTP/1.0\n\n") // as rpc.DialHTTP does
-		resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
-		if err != nil || resp.StatusCode != http.StatusOK {
-			b.Fatal("CONNECT: ", resp, err)
+		client, err := rpctest.DialHTTPConn(b.connect(l))
+		if err != nil {
+			b.Fatal(err)
 		}
-		return rpc.NewClient(conn).Call
+		return client.Call
 	}},
-	{"gob over a unix socket", func(b *bench) benchCaller { return b.gob(b.listen("unix")).Call }},
+	{"gob over a unix socket", func(b *bench) benchCaller { return b.client(rpctest.Gob, "unix").Call }},
 	{"gob over net.Pipe", func(b *bench) benchCaller {
 		ours, theirs := net.Pipe()
 		b.Cleanup(func() { ours.Close() })
@@ -93,16 +89,20 @@ var benchPayloads = []struct {
 	{"Multiply", benchMultiply},
 	{"1 KiB of bytes", benchReturn("Bytes", make([]byte, 1<<10))},
 	{"64 KiB of bytes", benchReturn("Bytes", make([]byte, 64<<10))},
-	{"100 records", benchReturn("Records", slices.Repeat([]benchRecord{{1815, "Ada", "London", 12.10, true}}, 100))},
+	{"100 records", benchReturn("Records", slices.Repeat(benchAda, 100))},
 }
+
+var benchAda = []benchRecord{{1815, "Ada", "London", 12.10, true}}
 
 // benchAdditions are net/rpc alone and what this repository adds to it. The second row
 // is the first again: as far as it is from 1.000, the others may be wrong as well.
 var benchAdditions = []benchRow{
 	{"net/rpc alone", benchAlone},
 	{"the same again", benchAlone},
-	{"NewDrainListener", func(b *bench) benchCall {
-		return benchMultiply(b.gob(shared.NewDrainListener(context.Background(), b.listen("tcp"))).Call)
+	{"drain.Listener", func(b *bench) benchCall {
+		l := drain.New(context.Background(), b.listen("tcp"))
+		b.serve(rpctest.Gob, l)
+		return benchMultiply(rpc.NewClient(b.connect(l)).Call)
 	}},
 	{"MathServiceClient", func(b *bench) benchCall { return b.stub(context.Background()) }},
 	{"MathServiceClient, deadline", func(b *bench) benchCall {
@@ -117,12 +117,12 @@ var benchAdditions = []benchRow{
 	}},
 }
 
-func benchAlone(b *bench) benchCall { return benchMultiply(b.gob(b.listen("tcp")).Call) }
+func benchAlone(b *bench) benchCall { return benchMultiply(b.client(rpctest.Gob, "tcp").Call) }
 
 // benchDialPerCall connects for each call, which has to send gob's types again.
 func benchDialPerCall(b *bench) benchCall {
 	l := b.listen("tcp")
-	b.serve(l)
+	b.serve(rpctest.Gob, l)
 	return func() error {
 		conn, err := b.dial(l)
 		if err != nil {
@@ -137,13 +137,15 @@ func benchDialPerCall(b *bench) benchCall {
 // benchRows returns a row for each of the first n transports.
 func benchRows(n int, prefix string, payload func(benchCaller) benchCall) (rows []benchRow) {
 	for _, transport := range benchTransports[:n] {
-		rows = append(rows, benchRow{prefix + transport.name, func(b *bench) benchCall { return payload(transport.connect(b)) }})
+		connect := func(b *bench) benchCall { return payload(transport.connect(b)) }
+		rows = append(rows, benchRow{prefix + transport.name, connect})
 	}
 	return rows
 }
 
 func benchCalls() []benchRow {
-	return append(benchRows(len(benchTransports), "", benchMultiply), benchRow{"gob, dial per call", benchDialPerCall})
+	rows := benchRows(len(benchTransports), "", benchMultiply)
+	return append(rows, benchRow{"gob, dial per call", benchDialPerCall})
 }
 
 func BenchmarkCall(b *testing.B) { benchRun(b, benchCalls(), 1, 64) }
@@ -191,8 +193,10 @@ func BenchmarkRatios(b *testing.B) {
 	if b.N > 1 {
 		return // all is printed already
 	}
-	fmt.Printf("%s, %s/%s, %d CPUs. Client and server are one process.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
-	fmt.Println("Time per call, as a ratio to a table's first row: medians over rounds in which the rows take turns.")
+	fmt.Printf("%s, %s/%s, %d CPUs. Client and server are one process.\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	fmt.Println("Time per call, as a ratio to a table's first row: " +
+		"medians over rounds in which the rows take turns.")
 	one := benchColumn{"one by one", 1, 21, 30 * time.Millisecond}
 	many := benchColumn{"64 in flight", 64, 21, 30 * time.Millisecond}
 	benchPrint(b, "Multiply", 2, benchCalls(), one, many)
@@ -260,7 +264,7 @@ func BenchmarkScale(testingB *testing.B) {
 	memory := make([]int64, len(counts))
 	for i, count := range counts {
 		l := b.listen("tcp")
-		b.serve(l)
+		b.serve(rpctest.Gob, l)
 		before := benchMemory()
 		for range count {
 			turns[i] = append(turns[i], benchMultiply(rpc.NewClient(b.connect(l)).Call))
@@ -371,9 +375,9 @@ func (b *bench) accept(l net.Listener, serve func(net.Conn)) {
 	})
 }
 
-func (b *bench) serve(l net.Listener) {
+func (b *bench) serve(codec rpctest.Codec, l net.Listener) {
 	server := b.server()
-	b.accept(l, func(conn net.Conn) { server.ServeConn(conn) })
+	b.accept(l, func(conn net.Conn) { codec.Serve(server, conn) })
 }
 
 func (b *bench) serveHTTP(l net.Listener, handler http.Handler) {
@@ -383,15 +387,7 @@ func (b *bench) serveHTTP(l net.Listener, handler http.Handler) {
 }
 
 func (b *bench) server() *rpc.Server {
-	server := rpc.NewServer()
-	for name, service := range map[string]any{
-		"MathService": new(shared.MathService), "Bytes": benchValues[byte]{}, "Records": benchValues[benchRecord]{},
-	} {
-		if err := server.RegisterName(name, service); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return server
+	return rpctest.Server(b, new(shared.MathService), Bytes{}, Records{})
 }
 
 func (b *bench) dial(l net.Listener) (net.Conn, error) {
@@ -409,14 +405,15 @@ func (b *bench) connect(l net.Listener) net.Conn {
 	return conn
 }
 
-// gob serves gob on l and connects to it.
-func (b *bench) gob(l net.Listener) *rpc.Client {
-	b.serve(l)
-	return rpc.NewClient(b.connect(l))
+// client listens, serves and connects.
+func (b *bench) client(codec rpctest.Codec, network string) *rpc.Client {
+	l := b.listen(network)
+	b.serve(codec, l)
+	return codec.NewClient(b.connect(l))
 }
 
 func (b *bench) stub(ctx context.Context) benchCall {
-	stub := shared.NewMathServiceClient(b.gob(b.listen("tcp")))
+	stub := shared.NewMathServiceClient(b.client(rpctest.Gob, "tcp"))
 	return func() error {
 		product, err := stub.Multiply(ctx, 10, 20)
 		if err != nil || product != 200 {
@@ -426,17 +423,16 @@ func (b *bench) stub(ctx context.Context) benchCall {
 	}
 }
 
-// post makes each call an HTTP request, as to http/server/handlers.go. HTTP/1.1 answers one
-// at a time on a connection, so that 64 in flight take 64 connections.
+// post makes each call an HTTP request, as to http/server/post.go. HTTP/1.1 answers one at a
+// time on a connection, so that 64 in flight take 64 connections.
 func (b *bench) post() benchCaller {
 	l, server := b.listen("tcp"), b.server()
 	b.serveHTTP(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		server.ServeRequest(jsonrpc.NewServerCodec(struct {
-			io.Reader
+			io.ReadCloser
 			io.Writer
-			io.Closer
-		}{r.Body, w, r.Body}))
+		}{r.Body, w}))
 	}))
 	transport := &http.Transport{
 		MaxIdleConnsPerHost: 64,
@@ -510,20 +506,23 @@ func (c benchConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// benchValues is a service that returns what it gets.
-type benchValues[T any] struct{}
+type (
+	// Bytes is a service that returns the bytes that it gets.
+	Bytes struct{ benchValues[byte] }
+	// Records is one that returns records.
+	Records struct{ benchValues[benchRecord] }
 
-func (benchValues[T]) Return(values []T, reply *[]T) error {
-	*reply = values
-	return nil
-}
+	benchValues[T any] struct{}
+	benchRecord        struct {
+		ID         int
+		Name, City string
+		Balance    float64
+		Active     bool
+	}
+)
 
-type benchRecord struct {
-	ID         int
-	Name, City string
-	Balance    float64
-	Active     bool
-}
+// Return returns what it gets.
+func (benchValues[T]) Return(values []T, reply *[]T) error { *reply = values; return nil }
 
 func benchMultiply(call benchCaller) benchCall {
 	return func() error {
@@ -540,7 +539,7 @@ func benchReturn[T comparable](service string, values []T) func(benchCaller) ben
 		return func() error {
 			var reply []T
 			if err := call(service+".Return", values, &reply); err != nil || !slices.Equal(reply, values) {
-				return fmt.Errorf("%s.Return: %d values, %v, want the %d that were sent", service, len(reply), err, len(values))
+				return fmt.Errorf("%s.Return: %d of %d values, %v", service, len(reply), len(values), err)
 			}
 			return nil
 		}

@@ -1,6 +1,7 @@
 package shared_test
 
 import (
+	"errors"
 	"expvar"
 	"fmt"
 	"log"
@@ -52,6 +53,12 @@ func (c *countingCodec) WriteResponse(response *rpc.Response, body any) error {
 	return err
 }
 
+// Naps is a service whose method takes its time.
+type Naps struct{}
+
+// Take returns after d.
+func (Naps) Take(d time.Duration, _ *struct{}) error { time.Sleep(d); return nil }
+
 // What does a server do all day? A codec around the codec sees each call, and the service knows
 // nothing of it. This one is around JSON's, because net/rpc does not export gob's: for gob, write
 // the four methods of an rpc.ServerCodec with a gob.Decoder, and a gob.Encoder on a bufio.Writer.
@@ -60,19 +67,19 @@ func Example_whatAServerCounts() {
 		counts.Init() // the tests may run more than once
 	}
 	server := rpc.NewServer()
-	if err := server.Register(new(shared.MathService)); err != nil {
+	if err := errors.Join(server.Register(new(shared.MathService)), server.Register(Naps{})); err != nil {
 		log.Fatal(err)
 	}
 	ours, theirs := net.Pipe() // a listener's connections do as well
-	ours.SetDeadline(time.Now().Add(10 * time.Second))
+	ours.SetDeadline(time.Now().Add(time.Minute))
 	client := jsonrpc.NewClient(ours)
 	var serving, calling sync.WaitGroup
 	serving.Go(func() { server.ServeCodec(&countingCodec{ServerCodec: jsonrpc.NewServerCodec(theirs)}) })
 	for i := range 10 {
 		calling.Go(func() {
-			client.Call("MathService.Multiply", &shared.Args{A: i, B: 20}, new(int))
 			client.Call("MathService.Divide", &shared.Args{A: 10, B: i % 5}, new(shared.Quotient))
 			client.Call(fmt.Sprint("MathService.Guess", i), &shared.Args{}, new(int))
+			client.Call("Naps.Take", 100*time.Millisecond, new(struct{}))
 		})
 	}
 	calling.Wait()
@@ -80,11 +87,10 @@ func Example_whatAServerCounts() {
 	serving.Wait() // a reply is counted when it has been sent
 	fmt.Println("calls: ", rpcCalls)
 	fmt.Println("errors:", rpcErrors)
-	rpcSeconds.Do(func(method expvar.KeyValue) { fmt.Println(method.Key, "took time:", method.Value.String() != "0") })
+	naps := rpcSeconds.Get("Naps.Take").(*expvar.Float).Value() // ten of 0.1 s each
+	fmt.Println("the naps took more than half a second:", naps > 0.5)
 	// Output:
-	// calls:  {"MathService.Divide": 10, "MathService.Multiply": 10, "unknown": 10}
+	// calls:  {"MathService.Divide": 10, "Naps.Take": 10, "unknown": 10}
 	// errors: {"MathService.Divide": 2, "unknown": 10}
-	// MathService.Divide took time: true
-	// MathService.Multiply took time: true
-	// unknown took time: true
+	// the naps took more than half a second: true
 }

@@ -25,7 +25,7 @@ func ExampleMathServiceClient() {
 	defer client.Close()
 
 	stub := shared.NewMathServiceClient(client)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
 	product, err := stub.Multiply(ctx, 10, 20)

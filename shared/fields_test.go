@@ -2,8 +2,13 @@ package shared
 
 import (
 	"fmt"
-	"net/rpc"
+	"io"
+	"log"
+	"strings"
 	"testing"
+	"testing/synctest"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 type (
@@ -16,55 +21,57 @@ type (
 // Fields is a service that takes and returns structs with unexported fields.
 type Fields struct{}
 
-// Partial writes the fields that arrive as one number.
-func (Fields) Partial(args Partial, reply *int) error { *reply = 10*args.A + args.b; return nil }
+// Partial sets *reply to what arrives.
+func (Fields) Partial(args Partial, reply *string) error {
+	*reply = fmt.Sprintf("%+v", args)
+	return nil
+}
 
-// Opaque writes the fields that arrive as one number.
-func (Fields) Opaque(args Opaque, reply *int) error { *reply = 10*args.a + args.b; return nil }
+// Opaque sets *reply to what arrives.
+func (Fields) Opaque(args Opaque, reply *string) error {
+	*reply = fmt.Sprintf("%+v", args)
+	return nil
+}
 
 // Return returns a struct without exported fields.
 func (Fields) Return(n int, reply *Opaque) error { *reply = Opaque{n, n}; return nil }
 
-// The tutorial's rules (§4.1) say nothing of fields: one that is not exported stays
-// behind. If a struct has no other, gob refuses to send it; JSON sends it empty.
+// The tutorial's rules (§4.1) say nothing of fields: one that is not exported stays behind. If a
+// struct has no other, gob refuses to send it; JSON sends it empty.
 func TestUnexportedFieldsStayBehind(t *testing.T) {
-	server := rpc.NewServer()
-	if err := server.Register(Fields{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range []struct {
-		codec  string
-		client *rpc.Client
-		method string
-		args   any
-		want   int
-		err    string
-	}{
-		{"gob", gobClient(t, server), "Fields.Partial", Partial{4, 2}, 40, "<nil>"},
-		{"JSON", jsonClient(t, server), "Fields.Partial", Partial{4, 2}, 40, "<nil>"},
-		{"gob", gobClient(t, server), "Fields.Opaque", Opaque{4, 2}, -1, "gob: type shared.Opaque has no exported fields"},
-		{"JSON", jsonClient(t, server), "Fields.Opaque", Opaque{4, 2}, 0, "<nil>"},
-	} {
-		reply := -1
-		err := call(t, row.client, row.method, row.args, &reply)
-		if reply != row.want || fmt.Sprint(err) != row.err {
-			t.Errorf("%s%v under %s = %d, %v, want %d, %s", row.method, row.args, row.codec, reply, err, row.want, row.err)
+	var saw rpctest.Transcript
+	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
+		client, _ := codec.Connect(t, Fields{})
+		for _, args := range []any{Partial{4, 2}, Opaque{4, 2}} {
+			method := strings.Replace(fmt.Sprintf("%T", args), "shared", "Fields", 1)
+			var arrived string
+			if err := client.Call(method, args, &arrived); err != nil {
+				saw.Add("%s: %+v does not arrive: %v", codec.Name, args, err)
+			} else {
+				saw.Add("%s: %+v arrives as %s", codec.Name, args, arrived)
+			}
 		}
-		t.Logf("%s%v under %s = %d, %v", row.method, row.args, row.codec, reply, err)
 	}
+	saw.Want(t, `
+gob: {A:4 b:2} arrives as {A:4 b:0}
+gob: {a:4 b:2} does not arrive: gob: type shared.Opaque has no exported fields
+JSON: {A:4 b:2} arrives as {A:4 b:0}
+JSON: {a:4 b:2} arrives as {a:0 b:0}`)
 }
 
-// The rules (§4.1) say nothing of it, and Register accepts it: a reply that gob cannot
-// encode, for it has no exported field, ends the connection. The next call fails too.
+// The rules (§4.1) say nothing of it, and Register accepts it: a reply that gob cannot encode, for
+// it has no exported field, ends the connection. The next call fails too.
 func TestReplyWithoutExportedFieldsEndsTheConnection(t *testing.T) {
-	client := connect(t, Fields{})
-	err := call(t, client, "MathService.Return", 1, new(Opaque))
-	if fmt.Sprint(err) != "reading body unexpected EOF" {
-		t.Errorf("Return(1): %v, want reading body unexpected EOF", err)
-	}
-	next := call(t, client, "MathService.Partial", Partial{4, 2}, new(int))
-	if next == nil {
-		t.Error("the next call succeeds, want an error")
-	}
-	t.Logf("the call: %v; the next one fails too: %t", err, next != nil)
+	var saw rpctest.Transcript
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(io.Discard) // net/rpc logs at the server what gob says
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := rpctest.Gob.Connect(t, Fields{})
+		saw.Add("the call: %v", client.Call("Fields.Return", 1, new(Opaque)))
+		synctest.Wait() // until the client has seen the end of its connection
+		saw.Add("the next one: %v", client.Call("Fields.Partial", Partial{4, 2}, new(string)))
+	})
+	saw.Want(t, `
+the call: reading body unexpected EOF
+the next one: connection is shut down`)
 }

@@ -10,8 +10,8 @@ import (
 	"log"
 	"net"
 	"net/rpc"
-	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // gatheringConn is a net.Conn that sends together what is written at about the same time.
@@ -75,7 +76,7 @@ func Example_gatherWrites() {
 		log.Fatal(err)
 	}
 	ours, theirs := net.Pipe() // between two processes: net.Listen and net.Dial
-	ours.SetDeadline(time.Now().Add(10 * time.Second))
+	ours.SetDeadline(time.Now().Add(time.Minute))
 	go server.ServeConn(gatherWrites(theirs))
 	written := &writeCounter{Conn: ours}
 	client := rpc.NewClient(gatherWrites(written))
@@ -120,69 +121,73 @@ func TestGatheredWritesArriveInOrderAndBeforeClose(t *testing.T) {
 	const n = 100_000
 	ours, theirs := net.Pipe()
 	counter := &writeCounter{Conn: ours}
-	go func() {
-		conn := gatherWrites(counter)
-		for i := range uint32(n) {
-			conn.Write(binary.BigEndian.AppendUint32(nil, i))
-		}
-		conn.Close() // at once: Close sends what is left
-	}()
 	var want []byte
 	for i := range uint32(n) {
 		want = binary.BigEndian.AppendUint32(want, i)
 	}
-	theirs.SetDeadline(time.Now().Add(10 * time.Second))
+	go func() {
+		conn := gatherWrites(counter)
+		for number := range slices.Chunk(want, 4) {
+			conn.Write(number)
+		}
+		conn.Close() // at once: Close sends what is left
+	}()
+	theirs.SetDeadline(time.Now().Add(rpctest.Patience))
 	got, err := io.ReadAll(theirs)
-	if err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("%d bytes arrived, %v; want %d, in order", len(got), err, len(want))
-	}
-	fewer := counter.count.Load() < n
-	t.Logf("%d writes arrived in order, and in fewer: %t", n, fewer)
-	if !fewer {
-		t.Error("nothing was gathered")
-	}
+	var saw rpctest.Transcript
+	saw.Add("of %d writes all arrive, in order: %t, %v", n, bytes.Equal(got, want), err)
+	saw.Add("the connection sees fewer: %t", counter.count.Load() < n)
+	saw.Want(t, `
+of 100000 writes all arrive, in order: true, <nil>
+the connection sees fewer: true`)
 }
 
 // If a write fails, the next one says so, and so does Close; and a call whose request was
 // lost ends, although its peer has not hung up.
 func TestAGatheredWriteThatFailsIsReported(t *testing.T) {
+	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()
 		conn := gatherWrites(&writeCounter{Conn: ours, broken: errors.New("cable cut")})
 		client := rpc.NewClient(conn)
 		call := client.Go("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int), nil)
-		synctest.Wait()
-		_, writeErr := conn.Write([]byte("more"))
-		closeErr := conn.Close()
-		if len(call.Done) == 0 {
-			t.Error("the call waits forever")
-		}
-		t.Logf("the call: %v; the next write: %v; Close: %v", call.Error, writeErr, closeErr)
-		if call.Error == nil || writeErr == nil || closeErr == nil {
-			t.Error("want an error for each")
-		}
+		saw.Add("the call: %v", rpctest.Within(t, call.Done, "the end of the call").Error)
+		_, err := conn.Write([]byte("more"))
+		saw.Add("the next write: %v", err)
+		saw.Add("Close: %v", conn.Close())
 	})
+	saw.Want(t, `
+the call: io: read/write on closed pipe
+the next write: cable cut
+Close: cable cut`)
+}
+
+// hurriedConn remembers the time that its writes are given, and lets it pass at once: while Close
+// waits for a lock, the clock of a synctest bubble stands still.
+type hurriedConn struct {
+	net.Conn
+	given time.Duration
+}
+
+func (c *hurriedConn) SetWriteDeadline(deadline time.Time) error {
+	c.given = time.Until(deadline)
+	return c.Conn.SetWriteDeadline(time.Now())
 }
 
 // A peer that reads nothing keeps Close waiting for a second, also while a write waits.
 func TestClosingAGatheringConnWaitsASecond(t *testing.T) {
-	t.Parallel()
-	ours, theirs := net.Pipe() // nobody reads from theirs
-	defer theirs.Close()
-	conn := gatherWrites(ours)
-	closed := make(chan error, 1)
-	go func() {
+	var saw rpctest.Transcript
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		hurried := &hurriedConn{Conn: ours}
+		conn := gatherWrites(hurried)
 		conn.Write([]byte("nobody reads this"))
-		closed <- conn.Close()
-	}()
-	select {
-	case err := <-closed:
-		t.Log("Close:", err)
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("Close: %v, want %v", err, os.ErrDeadlineExceeded)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("Close has not returned within 10s")
-	}
+		synctest.Wait() // until the write waits
+		err := conn.Close()
+		saw.Add("Close gives the peer %v, and returns: %v", hurried.given, err)
+	})
+	saw.Want(t, `
+Close gives the peer 1s, and returns: write pipe: i/o timeout`)
 }

@@ -1,8 +1,7 @@
 package shared
 
 import (
-	"bufio"
-	"fmt"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -11,88 +10,85 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
-// dialHTTP does what rpc.DialHTTP does, on a connection that there is already.
-func dialHTTP(conn net.Conn) (*rpc.Client, error) {
-	io.WriteString(conn, "CONNECT "+rpc.DefaultRPCPath+" HTTP/1.0\n\n")
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
-	if err == nil && resp.Status != "200 Connected to Go RPC" {
-		err = fmt.Errorf("unexpected HTTP response: %s", resp.Status)
-	}
-	return rpc.NewClient(conn), err
-}
-
-// The tutorial has all its servers on port 1234 (§4.2 to §4.4). A client that meets another
-// one waits forever, or gets an odd error; which one depends on the bytes, here those of
-// Multiply(10, 20). No server in it has a time limit.
+// The tutorial has all its servers on port 1234 (§4.2 to §4.4). A client that meets another one
+// waits forever, here for a simulated hour, or gets an odd error; which one depends on the bytes,
+// here those of Multiply(10, 20). No server in it has a time limit. The JSON server hangs up when
+// it reads what is no JSON. If bytes are left unread then, its client sees a reset (on a net.Pipe:
+// io.ErrClosedPipe), and otherwise an unexpected EOF.
 func TestWhoHangsOnWhom(t *testing.T) {
-	const hangs = "hangs"
-	servers := map[string]func(*rpc.Server, net.Conn){
-		"gob over TCP":  func(server *rpc.Server, conn net.Conn) { server.ServeConn(conn) },
-		"JSON over TCP": func(server *rpc.Server, conn net.Conn) { server.ServeCodec(jsonrpc.NewServerCodec(conn)) },
-		"gob over HTTP": func(server *rpc.Server, conn net.Conn) {
-			l := make(fakeListener, 1)
-			l <- conn
-			go func() {
-				time.Sleep(2 * time.Hour)
-				close(l)
-			}()
-			http.Serve(onlyAccept{l}, server)
+	servers := map[string]func(*rpc.Server, io.ReadWriteCloser){
+		"gob over TCP":  rpctest.Gob.Serve,
+		"JSON over TCP": rpctest.JSON.Serve,
+		"gob over HTTP": func(server *rpc.Server, conn io.ReadWriteCloser) {
+			q := make(rpctest.Queue, 2)
+			q <- conn
+			q <- net.ErrClosed // ends Serve, which leaves conn to its goroutine
+			http.Serve(q, server)
 		},
-		"one that says nothing": func(_ *rpc.Server, conn net.Conn) { io.Copy(io.Discard, conn) },
+		"a server that says nothing": func(_ *rpc.Server, conn io.ReadWriteCloser) {
+			io.Copy(io.Discard, conn)
+		},
 	}
 	clients := map[string]func(net.Conn) (*rpc.Client, error){
 		"rpc.Dial":     func(conn net.Conn) (*rpc.Client, error) { return rpc.NewClient(conn), nil },
-		"rpc.DialHTTP": dialHTTP,
+		"rpc.DialHTTP": rpctest.DialHTTPConn,
 		"jsonrpc.Dial": func(conn net.Conn) (*rpc.Client, error) { return jsonrpc.NewClient(conn), nil },
 	}
-	for _, row := range []struct{ client, server, want string }{
-		{"rpc.Dial", "gob over TCP", "works"},
-		{"rpc.Dial", "gob over HTTP", hangs},
-		{"rpc.Dial", "JSON over TCP", "unexpected EOF"},
-		{"rpc.Dial", "one that says nothing", hangs},
-		{"rpc.DialHTTP", "gob over TCP", hangs},
-		{"rpc.DialHTTP", "gob over HTTP", "works"},
-		{"rpc.DialHTTP", "JSON over TCP", "unexpected EOF"},
-		{"rpc.DialHTTP", "one that says nothing", hangs},
-		{"jsonrpc.Dial", "gob over TCP", hangs}, // gob reads the { as a length of 123
-		{"jsonrpc.Dial", "gob over HTTP", "invalid character 'H' looking for beginning of value"},
-		{"jsonrpc.Dial", "JSON over TCP", "works"},
-		{"jsonrpc.Dial", "one that says nothing", hangs},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			server := rpc.NewServer()
-			if err := server.Register(new(MathService)); err != nil {
-				t.Fatal(err)
+	var saw rpctest.Transcript
+	meet := func(t *testing.T, client, server string) {
+		ours, theirs := net.Pipe()
+		defer ours.Close()
+		go servers[server](rpctest.Server(t, new(MathService)), theirs)
+		outcome := make(chan error, 1)
+		go func() {
+			product := 0
+			client, err := clients[client](ours)
+			if err == nil {
+				err = client.Call("MathService.Multiply", &Args{10, 20}, &product)
 			}
-			ours, theirs := net.Pipe()
-			go servers[row.server](server, theirs)
-			outcome := make(chan string, 1)
-			go func() {
-				client, err := clients[row.client](ours)
-				reply := 0
-				if err == nil {
-					err = client.Call("MathService.Multiply", &Args{10, 20}, &reply)
-				}
-				if err != nil {
-					outcome <- err.Error()
-				} else if reply == 200 {
-					outcome <- "works"
-				}
-			}()
-			got := hangs
-			select {
-			case got = <-outcome:
-			case <-time.After(time.Hour):
+			if err == nil && product != 200 {
+				t.Errorf("Multiply(10, 20) = %d", product)
 			}
-			if got != row.want {
-				t.Errorf("%s, server: %s: %s, want %s", row.client, row.server, got, row.want)
+			outcome <- err
+		}()
+		select {
+		case err := <-outcome:
+			switch {
+			case err == nil:
+				saw.Add("%s to %s: works", client, server)
+			case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+				saw.Add("%s to %s: unexpected EOF, or a reset", client, server)
+			default:
+				saw.Add("%s to %s: %v", client, server, err)
 			}
-			t.Logf("%s, server: %s: %s", row.client, row.server, got)
-			ours.Close()
-			theirs.Close()
-			time.Sleep(3 * time.Hour) // until everything has ended
-		})
+		case <-time.After(time.Hour):
+			saw.Add("%s to %s: hangs", client, server)
+		}
 	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, client := range []string{"rpc.Dial", "rpc.DialHTTP", "jsonrpc.Dial"} {
+			meet(t, client, "gob over TCP")
+			meet(t, client, "gob over HTTP")
+			meet(t, client, "JSON over TCP")
+			meet(t, client, "a server that says nothing")
+		}
+		time.Sleep(time.Minute) // until the HTTP server has hung up, too
+	})
+	saw.Want(t, `
+rpc.Dial to gob over TCP: works
+rpc.Dial to gob over HTTP: hangs
+rpc.Dial to JSON over TCP: unexpected EOF, or a reset
+rpc.Dial to a server that says nothing: hangs
+rpc.DialHTTP to gob over TCP: hangs
+rpc.DialHTTP to gob over HTTP: works
+rpc.DialHTTP to JSON over TCP: unexpected EOF, or a reset
+rpc.DialHTTP to a server that says nothing: hangs
+jsonrpc.Dial to gob over TCP: hangs
+jsonrpc.Dial to gob over HTTP: invalid character 'H' looking for beginning of value
+jsonrpc.Dial to JSON over TCP: works
+jsonrpc.Dial to a server that says nothing: hangs`)
 }

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Receivers for Register. A method that works doubles its argument.
@@ -71,20 +73,15 @@ func (Mixed) TwoResults(n int, reply *int) (error, error) { return nil, nil }
 // ConcreteResult returns an error, but its type is not error itself (C10).
 func (Mixed) ConcreteResult(n int, reply *int) rpc.ServerError { return "" }
 
-// register registers receiver under name, or under that of its type if name is empty, and
-// returns what net/rpc logs about it as well.
-func register(receiver any, name string) (server *rpc.Server, logged string, err error) {
+// register registers receiver, and returns what net/rpc logs about it as well.
+func register(receiver any) (server *rpc.Server, logged string, err error) {
 	var lines strings.Builder
 	defer log.SetOutput(log.Writer())
 	defer log.SetFlags(log.Flags())
 	log.SetOutput(&lines)
 	log.SetFlags(0)
 	server = rpc.NewServer()
-	if name == "" {
-		err = server.Register(receiver)
-	} else {
-		err = server.RegisterName(name, receiver)
-	}
+	err = server.Register(receiver)
 	log.SetOutput(io.Discard) // another goroutine may still log something
 	for line := range strings.Lines(lines.String()) {
 		if strings.HasPrefix(line, "rpc.Register") {
@@ -94,144 +91,155 @@ func register(receiver any, name string) (server *rpc.Server, logged string, err
 	return server, strings.TrimSpace(logged), err
 }
 
-// The tutorial's rules for a method hold (§4.1, C6 to C10), and Register analyses all
-// exported methods (§4.2, C13). Left unsaid: it keeps the suitable ones, and leaves out a
-// method that breaks a rule without an error and without a line in the log.
+// The tutorial's rules for a method hold (§4.1, C6 to C10), and Register analyses all exported
+// methods (§4.2, C13). Left unsaid: it keeps the suitable ones, and skips a method that breaks a
+// rule without an error and without a line in the log.
 func TestRegisterSkipsUnsuitableMethodsSilently(t *testing.T) {
-	server, logged, err := register(Mixed{}, "")
-	if err != nil || logged != "" {
-		t.Fatalf("Register: %v, logged %q, want neither", err, logged)
-	}
-	client := gobClient(t, server)
-	var kept, skipped []string
-	for _, row := range []struct {
-		method  string
-		arg     any
-		skipped bool
-	}{
-		{"unexported", 21, true},
-		{"OneArgument", 21, true},
-		{"ThreeArguments", 21, true},
-		{"ByPointer", 21, false},
-		{"ByValue", 21, false},
-		{"HiddenArgument", hidden{21}, true},
-		{"SliceOfHidden", []hidden{{21}}, false},
-		{"ReplyByValue", 21, true},
-		{"HiddenReply", 21, true},
-		{"NoResult", 21, true},
-		{"TwoResults", 21, true},
-		{"ConcreteResult", 21, true},
-	} {
-		var reply int
-		err := call(t, client, "Mixed."+row.method, row.arg, &reply)
-		if row.skipped {
-			skipped = append(skipped, row.method)
-			if want := rpc.ServerError("rpc: can't find method Mixed." + row.method); err != want {
-				t.Errorf("%s(%v) = %d, %v, want %v", row.method, row.arg, reply, err, want)
-			}
-			continue
-		}
-		kept = append(kept, row.method)
-		if err != nil || reply != 42 {
-			t.Errorf("%s(%v) = %d, %v, want 42", row.method, row.arg, reply, err)
-		}
-	}
-	t.Logf("kept: %s", strings.Join(kept, ", "))
-	t.Logf("skipped: %s", strings.Join(skipped, ", "))
-	t.Logf("Register's error: %v; what it logged: %q", err, logged)
-}
-
-// MathService keeps the rules (§4.1). A method of it that breaks one would be missing
-// without a word: this test says which.
-func TestRegisterKeepsEveryMethodOfMathService(t *testing.T) {
-	server, _, err := register(new(MathService), "")
+	server, logged, err := register(Mixed{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := gobClient(t, server)
-	var kept []string
-	for typ, i := reflect.TypeFor[*MathService](), 0; i < typ.NumMethod(); i++ {
-		name := typ.Method(i).Name
-		err := call(t, client, "MathService."+name, &Args{10, 20}, nil)
-		if missing := rpc.ServerError("rpc: can't find method MathService." + name); err == missing {
-			t.Errorf("Register has skipped MathService.%s: it breaks one of the rules", name)
-			continue
+	client, _ := rpctest.Gob.Connect(t, server)
+	var saw rpctest.Transcript
+	for _, row := range []struct {
+		method string
+		arg    any
+		why    string
+	}{
+		{"ByPointer", 21, "has the tutorial's form"},
+		{"ByValue", 21, "takes an argument that is no pointer"},
+		{"SliceOfHidden", []hidden{{21}}, "takes []hidden, a type without a name"},
+		{"unexported", 21, "is not exported"},
+		{"OneArgument", 21, "has no reply"},
+		{"ThreeArguments", 21, "has an argument too many"},
+		{"HiddenArgument", hidden{21}, "takes hidden, a type whose name is not exported"},
+		{"ReplyByValue", 21, "has a reply that is no pointer"},
+		{"HiddenReply", 21, "replies with hidden, a type whose name is not exported"},
+		{"NoResult", 21, "returns nothing"},
+		{"TwoResults", 21, "returns a result too many"},
+		{"ConcreteResult", 21, "returns an rpc.ServerError, and not an error"},
+	} {
+		var reply int
+		err := client.Call("Mixed."+row.method, row.arg, &reply)
+		switch {
+		case err == nil && reply == 42:
+			saw.Add("kept: %s, which %s", row.method, row.why)
+		case err == rpc.ServerError("rpc: can't find method Mixed."+row.method):
+			saw.Add("skipped: %s, which %s", row.method, row.why)
+		default:
+			saw.Add("%s(%v) = %d, %v", row.method, row.arg, reply, err)
 		}
-		kept = append(kept, name)
 	}
-	t.Logf("kept: %s", strings.Join(kept, ", "))
+	saw.Add("Register returns the error %v, and logs %q", err, logged)
+	saw.Want(t, `
+kept: ByPointer, which has the tutorial's form
+kept: ByValue, which takes an argument that is no pointer
+kept: SliceOfHidden, which takes []hidden, a type without a name
+skipped: unexported, which is not exported
+skipped: OneArgument, which has no reply
+skipped: ThreeArguments, which has an argument too many
+skipped: HiddenArgument, which takes hidden, a type whose name is not exported
+skipped: ReplyByValue, which has a reply that is no pointer
+skipped: HiddenReply, which replies with hidden, a type whose name is not exported
+skipped: NoResult, which returns nothing
+skipped: TwoResults, which returns a result too many
+skipped: ConcreteResult, which returns an rpc.ServerError, and not an error
+Register returns the error <nil>, and logs ""`)
 }
 
-// The receiver is "usually a struct" (§4.1, C5). It can be of any type that has a suitable
-// method, and one that has no exported name of its own, by which the service would be
-// called (C15), is given one by RegisterName.
+// MathService keeps the rules (§4.1). A method of it that breaks one would be missing without a
+// word: this test says which.
+func TestRegisterKeepsEveryMethodOfMathService(t *testing.T) {
+	client, _ := rpctest.Gob.Connect(t, new(MathService))
+	var saw rpctest.Transcript
+	want := ""
+	for typ, i := reflect.TypeFor[*MathService](), 0; i < typ.NumMethod(); i++ {
+		name := "MathService." + typ.Method(i).Name
+		want += "kept: " + name + "\n"
+		if client.Call(name, &Args{10, 20}, nil) == rpc.ServerError("rpc: can't find method "+name) {
+			saw.Add("skipped: %s, which breaks one of the rules", name)
+		} else {
+			saw.Add("kept: %s", name)
+		}
+	}
+	saw.Want(t, want)
+}
+
+// The receiver is "usually a struct" (§4.1, C5). It can be of any type that has a suitable method,
+// and one that has no exported name of its own, by which the service would be called (C15), is
+// given one by RegisterName.
 func TestRegisterTakesAnyTypeWithASuitableMethod(t *testing.T) {
+	var saw rpctest.Transcript
 	for _, row := range []struct {
 		receiver any
 		name     string // for RegisterName
-		service  string
+		method   string
 	}{
-		{new(Struct), "", "Struct"},
-		{Num(0), "", "Num"},
-		{Func(func(n int) int { return 2 * n }), "", "Func"},
-		{Num(0), "Other", "Other"},
-		{hidden{}, "Other", "Other"},
-		{&struct{ Num }{}, "Other", "Other"},
+		{new(Struct), "", "Struct.Double"},
+		{Num(0), "", "Num.Double"},
+		{Func(func(n int) int { return 2 * n }), "", "Func.Double"},
+		{Num(0), "Other", "Other.Double"},
+		{Num(0), "Other", "Num.Double"},
+		{hidden{}, "Other", "Other.Double"},
+		{&struct{ Num }{}, "Other", "Other.Double"},
 	} {
-		server, _, err := register(row.receiver, row.name)
+		server := rpc.NewServer()
+		how, err := fmt.Sprintf("RegisterName(%q, %T)", row.name, row.receiver), error(nil)
+		if row.name != "" {
+			err = server.RegisterName(row.name, row.receiver)
+		} else {
+			how, err = fmt.Sprintf("Register(%T)", row.receiver), server.Register(row.receiver)
+		}
 		if err != nil {
-			t.Errorf("registering a %T: %v", row.receiver, err)
-			continue
+			t.Fatal(err)
 		}
-		client := gobClient(t, server)
-		var reply int
-		if err := call(t, client, row.service+".Double", 21, &reply); err != nil || reply != 42 {
-			t.Errorf("%s.Double(21) of a %T = %d, %v, want 42", row.service, row.receiver, reply, err)
+		client, _ := rpctest.Gob.Connect(t, server)
+		reply := 0
+		if err := client.Call(row.method, 21, &reply); err != nil {
+			saw.Add("%s: %v", how, err)
+		} else {
+			saw.Add("%s: %s(21) = %d", how, row.method, reply)
 		}
-		if row.name != "" { // it replaces that of the type
-			const want = rpc.ServerError("rpc: can't find service Num.Double")
-			if err := call(t, client, "Num.Double", 21, &reply); err != want {
-				t.Errorf("Num.Double of a %T as %s: %v, want %v", row.receiver, row.name, err, want)
-			}
-		}
-		t.Logf("a %T is the service %s", row.receiver, row.service)
 	}
+	saw.Want(t, `
+Register(*shared.Struct): Struct.Double(21) = 42
+Register(shared.Num): Num.Double(21) = 42
+Register(shared.Func): Func.Double(21) = 42
+RegisterName("Other", shared.Num): Other.Double(21) = 42
+RegisterName("Other", shared.Num): rpc: can't find service Num.Double
+RegisterName("Other", shared.hidden): Other.Double(21) = 42
+RegisterName("Other", *struct { shared.Num }): Other.Double(21) = 42`)
 }
 
-// The tutorial checks Register's error in §4.2, and ignores it in §4.3 and §4.4. Register
-// returns one, and logs it, if no method is left or if the type has no exported name (C15).
+// The tutorial checks Register's error in §4.2, and ignores it in §4.3 and §4.4. Register returns
+// one, and logs it, if no method is left or if the type has no exported name (C15).
 func TestRegisterFailsAloud(t *testing.T) {
-	for _, row := range []struct {
-		receiver any
-		want     string
-	}{
-		{Struct{}, "rpc.Register: type Struct has no exported methods of suitable type (hint: pass a pointer to value of that type)"},
-		{new(MathServiceClient), "rpc.Register: type MathServiceClient has no exported methods of suitable type"},
-		{hidden{}, "rpc.Register: type hidden is not exported"},
-		{&struct{ Num }{}, "rpc.Register: no service name for type *struct { shared.Num }"},
-	} {
-		_, logged, err := register(row.receiver, "")
-		if fmt.Sprint(err) != row.want || logged != row.want {
-			t.Errorf("Register(%T): %v, logged %q, want %q twice", row.receiver, err, logged, row.want)
-		}
-		t.Log(err)
+	var saw rpctest.Transcript
+	for _, receiver := range []any{Struct{}, new(MathServiceClient), hidden{}, &struct{ Num }{}} {
+		_, logged, err := register(receiver)
+		hint := strings.Replace(fmt.Sprint(err), " (hint", "\n    (hint", 1) // would be a long line
+		saw.Add("Register(%T) fails, and logs why: %t\n  %s", receiver, logged == fmt.Sprint(err), hint)
 	}
+	saw.Want(t, `
+Register(shared.Struct) fails, and logs why: true
+  rpc.Register: type Struct has no exported methods of suitable type
+    (hint: pass a pointer to value of that type)
+Register(*shared.MathServiceClient) fails, and logs why: true
+  rpc.Register: type MathServiceClient has no exported methods of suitable type
+Register(shared.hidden) fails, and logs why: true
+  rpc.Register: type hidden is not exported
+Register(*struct { shared.Num }) fails, and logs why: true
+  rpc.Register: no service name for type *struct { shared.Num }`)
 }
 
-// The tutorial registers each service once. A second one of the same type is an error,
-// even if it is another value (§4.2, C15); RegisterName gives it a name of its own.
+// The tutorial registers each service once. A second one of the same type is an error, even if it
+// is another value (§4.2, C15); RegisterName gives it a name of its own.
 func TestTwoServicesNeedTwoNames(t *testing.T) {
-	server := rpc.NewServer()
-	if err := server.Register(Num(1)); err != nil {
-		t.Fatal(err)
-	}
-	second := server.Register(Num(2))
-	if fmt.Sprint(second) != "rpc: service already defined: Num" {
-		t.Errorf("second Register: %v, want rpc: service already defined: Num", second)
-	}
-	named := server.RegisterName("Second", Num(2))
-	if named != nil {
-		t.Errorf("RegisterName: %v, want nil", named)
-	}
-	t.Logf("a second Num: %v; under a name of its own: %v", second, named)
+	var saw rpctest.Transcript
+	server := rpctest.Server(t, Num(1))
+	saw.Add("a second Num: %v", server.Register(Num(2)))
+	saw.Add("under a name of its own: %v", server.RegisterName("Second", Num(2)))
+	saw.Want(t, `
+a second Num: rpc: service already defined: Num
+under a name of its own: <nil>`)
 }

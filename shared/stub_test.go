@@ -8,58 +8,36 @@ import (
 	"math"
 	"net"
 	"net/rpc"
-	"sync/atomic"
+	"runtime/pprof"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
-// connect returns a client of a server that publishes service under the name MathService.
-func connect(t *testing.T, service any) *rpc.Client {
-	t.Helper()
-	server := rpc.NewServer()
-	if err := server.RegisterName("MathService", service); err != nil {
-		t.Fatal(err)
-	}
-	ours, theirs := net.Pipe()
-	go server.ServeConn(theirs)
-	client := rpc.NewClient(ours)
-	t.Cleanup(func() { client.Close() })
-	return client
-}
-
+// A sentinel of the server is one again at the client, although only its text has come (§2).
 func TestStubRestoresSentinels(t *testing.T) {
-	stub := NewMathServiceClient(connect(t, new(MathService)))
+	var saw rpctest.Transcript
+	client, _ := rpctest.Gob.Connect(t, new(MathService))
+	stub := NewMathServiceClient(client)
+	is := func(err error) string {
+		return fmt.Sprintf("ErrDivideByZero: %t, ErrOverflow: %t",
+			errors.Is(err, ErrDivideByZero), errors.Is(err, ErrOverflow))
+	}
 	_, err := stub.Divide(t.Context(), 1, 0)
-	if !errors.Is(err, ErrDivideByZero) || errors.Is(err, ErrOverflow) {
-		t.Errorf("Divide(1, 0): %v, want ErrDivideByZero", err)
-	}
-	t.Logf("%v; errors.Is(err, ErrDivideByZero): %t", err, errors.Is(err, ErrDivideByZero))
-	if got, want := fmt.Sprint(err), "MathService.Divide(1, 0): divide by zero"; got != want {
-		t.Errorf("Divide(1, 0): %q, want %q", got, want)
-	}
-	if _, err = stub.Multiply(t.Context(), math.MaxInt, 2); !errors.Is(err, ErrOverflow) || errors.Is(err, ErrDivideByZero) {
-		t.Errorf("Multiply(MaxInt, 2): %v, want ErrOverflow", err)
-	}
+	saw.Add("the error of Divide(1, 0): %v", err)
+	saw.Add("it is %s", is(err))
+	_, err = stub.Multiply(t.Context(), math.MaxInt, 2)
+	saw.Add("the error of Multiply(MaxInt, 2) is %s", is(err))
+	saw.Want(t, `
+the error of Divide(1, 0): MathService.Divide(1, 0): divide by zero
+it is ErrDivideByZero: true, ErrOverflow: false
+the error of Multiply(MaxInt, 2) is ErrDivideByZero: false, ErrOverflow: true`)
 }
 
-// A context that never ends, and has no channel to tell of it, does not keep a call back.
-func TestStubCallsWithoutADeadline(t *testing.T) {
-	stub := NewMathServiceClient(connect(t, new(MathService)))
-	done := make(chan error, 1)
-	go func() {
-		product, err := stub.Multiply(context.Background(), 10, 20)
-		if product != 200 {
-			t.Errorf("Multiply(10, 20) = %d, want 200", product)
-		}
-		done <- err
-	}()
-	if err := within(t, 10*time.Second, "an answer", done); err != nil {
-		t.Errorf("Multiply(10, 20): %v", err)
-	}
-}
-
-// Liar is a service whose error only contains the text of a sentinel.
+// Liar is a service whose error only contains the texts of the sentinels.
 type Liar struct{}
 
 // Multiply fails.
@@ -67,92 +45,128 @@ func (Liar) Multiply(args *Args, reply *int) error {
 	return errors.New("no divide by zero, no integer overflow")
 }
 
+// All other errors reach the caller as net/rpc has them.
 func TestStubKeepsOtherErrors(t *testing.T) {
-	client := connect(t, Liar{})
+	var saw rpctest.Transcript
+	server := rpctest.Server(t)
+	if err := server.RegisterName("MathService", Liar{}); err != nil {
+		t.Fatal(err)
+	}
+	client, _ := rpctest.Gob.Connect(t, server)
 	stub := NewMathServiceClient(client)
 	_, err := stub.Multiply(t.Context(), 1, 0)
-	var remote rpc.ServerError
-	if !errors.As(err, &remote) || remote != "no divide by zero, no integer overflow" {
-		t.Errorf("Multiply: %v, want the server's error as it is", err)
-	}
-	if _, err = stub.Divide(t.Context(), 1, 1); !errors.As(err, &remote) {
-		t.Errorf("Divide of a service without it: %v, want an rpc.ServerError", err)
-	}
+	saw.Add("%v; below it: %T", err, errors.Unwrap(err))
+	_, err = stub.Divide(t.Context(), 1, 1)
+	saw.Add("%v; below it: %T", err, errors.Unwrap(err))
 	client.Close()
-	if _, err = stub.Multiply(t.Context(), 1, 0); !errors.Is(err, rpc.ErrShutdown) {
-		t.Errorf("Multiply after Close: %v, want rpc.ErrShutdown", err)
-	}
-	// The same text from elsewhere is not the service's word.
-	if err := sentinel(errors.New("divide by zero")); errors.Is(err, ErrDivideByZero) {
-		t.Error("a local error became ErrDivideByZero")
-	}
+	_, err = stub.Multiply(t.Context(), 1, 0)
+	saw.Add("%v; rpc.ErrShutdown: %t", err, errors.Is(err, rpc.ErrShutdown))
+	err = describe(errors.New("divide by zero"), "local", 1, 0)
+	saw.Add("%v, but not the server's; ErrDivideByZero: %t", err, errors.Is(err, ErrDivideByZero))
+	saw.Want(t, `
+MathService.Multiply(1, 0): no divide by zero, no integer overflow; below it: rpc.ServerError
+MathService.Divide(1, 1): rpc: can't find method MathService.Divide; below it: rpc.ServerError
+MathService.Multiply(1, 0): connection is shut down; rpc.ErrShutdown: true
+local(1, 0): divide by zero, but not the server's; ErrDivideByZero: false`)
 }
 
-// The stub gives up at the deadline whatever the peer does: it reads and does not
-// answer, or it does not even read, on which rpc.Client.Go blocks.
+// The stub gives up at the deadline whatever the peer does: it reads and does not answer, or it
+// does not even read, on which rpc.Client.Go blocks.
 func TestStubGivesUp(t *testing.T) {
-	peers := map[string]func(net.Conn){
-		"reads but does not answer": func(conn net.Conn) { io.Copy(io.Discard, conn) },
-		"does not read":             func(net.Conn) {},
-	}
-	methods := map[string]func(context.Context, *MathServiceClient) error{
-		"Multiply": func(ctx context.Context, stub *MathServiceClient) error {
-			_, err := stub.Multiply(ctx, 1, 2)
-			return err
-		},
-		"Divide": func(ctx context.Context, stub *MathServiceClient) error { _, err := stub.Divide(ctx, 1, 2); return err },
-	}
-	for behaviour, peer := range peers {
-		for method, call := range methods {
-			t.Run(method+" when the peer "+behaviour, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					ours, theirs := net.Pipe()
-					go peer(theirs)
-					client := rpc.NewClient(ours)
-					ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-					defer cancel()
-					begin := time.Now()
-					err := call(ctx, NewMathServiceClient(client))
-					if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != 3*time.Second {
-						t.Errorf("%v after %v, want context.DeadlineExceeded after 3s", err, took)
-					}
-					client.Close() // ends every goroutine, or synctest would complain
-				})
-			})
+	var saw rpctest.Transcript
+	synctest.Test(t, func(t *testing.T) {
+		for _, peer := range []string{"reads and is silent", "does not read"} {
+			for _, method := range []string{"Multiply", "Divide"} {
+				ours, theirs := net.Pipe()
+				if peer == "reads and is silent" {
+					go io.Copy(io.Discard, theirs)
+				}
+				client := rpc.NewClient(ours)
+				stub := NewMathServiceClient(client)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				begin := time.Now()
+				var err error
+				if method == "Multiply" {
+					_, err = stub.Multiply(ctx, 10, 20)
+				} else {
+					_, err = stub.Divide(ctx, 10, 20)
+				}
+				saw.Add("the peer %s; after %v: %v", peer, time.Since(begin), err)
+				client.Close() // ends every goroutine, or synctest would complain
+			}
 		}
-	}
+	})
+	saw.Want(t, `
+the peer reads and is silent; after 3s: MathService.Multiply(10, 20): context deadline exceeded
+the peer reads and is silent; after 3s: MathService.Divide(10, 20): context deadline exceeded
+the peer does not read; after 3s: MathService.Multiply(10, 20): context deadline exceeded
+the peer does not read; after 3s: MathService.Divide(10, 20): context deadline exceeded`)
 }
 
-// Late answers each call after a minute.
-type Late struct{ calls atomic.Int32 }
+// A call that has been given up leaves a goroutine only until its request has been sent, and that
+// is as long as the peer does not read.
+func TestACallGivenUpLeavesNoGoroutine(t *testing.T) {
+	var saw rpctest.Transcript
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		client := rpc.NewClient(ours)
+		defer client.Close()
+		left := func() int {
+			synctest.Wait()
+			var goroutines strings.Builder
+			pprof.Lookup("goroutine").WriteTo(&goroutines, 1)
+			return strings.Count(goroutines.String(), `"of":"the call"`)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var err error
+		pprof.Do(ctx, pprof.Labels("of", "the call"), func(ctx context.Context) {
+			_, err = call[int](ctx, client, "MathService.Multiply", &Args{10, 20})
+		})
+		saw.Add("the call: %v", err)
+		saw.Add("its goroutines while the peer does not read: %d", left())
+		go io.Copy(io.Discard, theirs)
+		saw.Add("its goroutines when the peer has read, and is silent: %d", left())
+	})
+	saw.Want(t, `
+the call: context deadline exceeded
+its goroutines while the peer does not read: 1
+its goroutines when the peer has read, and is silent: 0`)
+}
+
+// Late is a service that answers after a minute.
+type Late struct{}
 
 // Multiply takes a minute.
-func (l *Late) Multiply(args *Args, reply *int) error {
-	l.calls.Add(1)
+func (Late) Multiply(args *Args, reply *int) error {
 	time.Sleep(time.Minute)
 	*reply = args.A * args.B
 	return nil
 }
 
-// The answer that comes too late reaches neither the next call nor, as the race
-// detector would tell, a variable that somebody reads.
+// An answer that comes too late reaches neither the next call nor, as the race detector would
+// tell, a variable that somebody reads. A context that has ended sends nothing.
 func TestStubIsUnharmedByALateAnswer(t *testing.T) {
+	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
-		late := new(Late)
-		stub := NewMathServiceClient(connect(t, late))
+		client, tape := rpctest.Gob.Connect(t, Late{})
+		begin := time.Now()
+		multiply := func(ctx context.Context, a, b int) {
+			product, err := call[int](ctx, client, "Late.Multiply", &Args{a, b})
+			synctest.Wait()
+			sent, _ := tape.Take()
+			saw.Add("after %v: Multiply(%d, %d) = %d, %v; bytes sent: %t",
+				time.Since(begin), a, b, product, err, sent != "")
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		if product, err := stub.Multiply(ctx, 2, 3); product != 0 || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Multiply(2, 3) = %d, %v, want 0, context.DeadlineExceeded", product, err)
-		}
-		if product, err := stub.Multiply(t.Context(), 4, 5); product != 20 || err != nil {
-			t.Errorf("Multiply(4, 5) = %d, %v, want 20", product, err)
-		}
-		// A context that has ended sends nothing.
-		_, err := stub.Multiply(ctx, 6, 7)
-		synctest.Wait()
-		if calls := late.calls.Load(); !errors.Is(err, context.DeadlineExceeded) || calls != 2 {
-			t.Errorf("with a context that has ended: %v and %d calls at the server, want 2", err, calls)
-		}
+		multiply(ctx, 2, 3)
+		multiply(context.Background(), 4, 5) // which never ends, and has no channel to tell of it
+		multiply(ctx, 6, 7)
 	})
+	saw.Want(t, `
+after 30s: Multiply(2, 3) = 0, context deadline exceeded; bytes sent: true
+after 1m30s: Multiply(4, 5) = 20, <nil>; bytes sent: true
+after 1m30s: Multiply(6, 7) = 0, context deadline exceeded; bytes sent: false`)
 }

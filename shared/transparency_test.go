@@ -3,6 +3,8 @@ package shared
 import (
 	"net/rpc"
 	"testing"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Tally adds to its reply.
@@ -15,49 +17,60 @@ func (Tally) Add(args *Args, reply *int) error {
 	return nil
 }
 
-// The tutorial calls transparency the core idea (§1, C2), and as an aim it is. One thing
-// shows through: arguments only go and the reply only comes. Neither pointer is shared
-// with the method, as it is in a local call.
+// The tutorial calls transparency the core idea (§1, C2), and as an aim it is. One thing shows
+// through: arguments only go and the reply only comes. Neither pointer is shared with the method,
+// as it is in a local call.
 func TestArgumentsOnlyGoAndTheReplyOnlyComes(t *testing.T) {
-	client := connect(t, Tally{})
+	var saw rpctest.Transcript
+	client, _ := rpctest.Gob.Connect(t, Tally{})
 	for _, row := range []struct {
-		where          string
-		add            func(args *Args, reply *int) error
-		wantA, wantSum int
+		where string
+		add   func(args *Args, reply *int) error
 	}{
-		{"locally", Tally{}.Add, 999, 42},
-		{"remotely", func(args *Args, reply *int) error { return call(t, client, "MathService.Add", args, reply) }, 10, 2},
+		{"locally", Tally{}.Add},
+		{"remotely", func(args *Args, reply *int) error { return client.Call("Tally.Add", args, reply) }},
 	} {
 		args, sum := &Args{A: 10, B: 2}, 40
-		err := row.add(args, &sum)
-		if err != nil || args.A != row.wantA || sum != row.wantSum {
-			t.Errorf("Add(2) to 40 %s: sum %d, A %d, %v, want sum %d, A %d", row.where, sum, args.A, err, row.wantSum, row.wantA)
+		if err := row.add(args, &sum); err != nil {
+			t.Error(err)
 		}
-		t.Logf("Add(2) to 40 %s: sum %d; A was 10 and is %d", row.where, sum, args.A)
+		saw.Add("Add(2) to 40 %s: the sum is %d; A was 10 and is %d", row.where, sum, args.A)
 	}
+	saw.Want(t, `
+Add(2) to 40 locally: the sum is 42; A was 10 and is 999
+Add(2) to 40 remotely: the sum is 2; A was 10 and is 10`)
 }
 
-// The tutorial says of RPC in general that the framework generates the client's stub (§2,
-// C3). net/rpc generates nothing, and so nothing stands between a mistake and the wire: the
-// compiler accepts each of these calls. Two are errors of the server at run time; a field
-// of another name is not even that, but a zero. MathServiceClient is the stub by hand.
+// The tutorial says of RPC in general that the framework generates the client's stub (§2, C3).
+// net/rpc generates nothing, and so nothing stands between a mistake and the wire: the compiler
+// accepts each of these calls. Of two the server finds out at run time; of a field with another
+// name nobody does, and it counts as zero. MathServiceClient is the stub by hand.
 func TestTheCompilerChecksNoCall(t *testing.T) {
-	client := connect(t, new(MathService))
+	var saw rpctest.Transcript
+	client, _ := rpctest.Gob.Connect(t, new(MathService))
 	for _, row := range []struct {
 		method string
 		args   any
-		want   int
-		err    error
 	}{
-		{"MathService.Mutliply", &Args{10, 20}, -1, rpc.ServerError("rpc: can't find method MathService.Mutliply")},
-		{"MathService.Multiply", "10, 20", -1, rpc.ServerError("gob: type mismatch in decoder: want struct type shared.Args; got non-struct")},
-		{"MathService.Multiply", struct{ A, Bee int }{10, 20}, 0, nil},
+		{"MathService.Mutliply", &Args{10, 20}},
+		{"MathService.Multiply", "10, 20"},
+		{"MathService.Multiply", struct{ A, Bee int }{10, 20}},
 	} {
-		reply := -1
-		err := call(t, client, row.method, row.args, &reply)
-		if err != row.err || reply != row.want {
-			t.Errorf("%s(%+v) = %d, %v, want %d, %v", row.method, row.args, reply, err, row.want, row.err)
+		product := -1
+		switch err := client.Call(row.method, row.args, &product).(type) {
+		case nil:
+			saw.Add("Call(%q, %#v): nobody finds out:\n  it returns %d", row.method, row.args, product)
+		case rpc.ServerError:
+			saw.Add("Call(%q, %#v): the server finds out:\n  %v", row.method, row.args, err)
+		default:
+			saw.Add("Call(%q, %#v): the client finds out:\n  %v", row.method, row.args, err)
 		}
-		t.Logf("%s(%+v) = %d, %v", row.method, row.args, reply, err)
 	}
+	saw.Want(t, `
+Call("MathService.Mutliply", &shared.Args{A:10, B:20}): the server finds out:
+  rpc: can't find method MathService.Mutliply
+Call("MathService.Multiply", "10, 20"): the server finds out:
+  gob: type mismatch in decoder: want struct type shared.Args; got non-struct
+Call("MathService.Multiply", struct { A int; Bee int }{A:10, Bee:20}): nobody finds out:
+  it returns 0`)
 }
