@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/rpc"
-	"net/rpc/jsonrpc"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,9 +33,9 @@ func TestWhoHangsOnWhom(t *testing.T) {
 		},
 	}
 	clients := map[string]func(net.Conn) (*rpc.Client, error){
-		"rpc.Dial":     func(conn net.Conn) (*rpc.Client, error) { return rpc.NewClient(conn), nil },
-		"rpc.DialHTTP": rpctest.DialHTTPConn,
-		"jsonrpc.Dial": func(conn net.Conn) (*rpc.Client, error) { return jsonrpc.NewClient(conn), nil },
+		"rpc.Dial":     rpctest.GobTCP.NewClient,
+		"rpc.DialHTTP": rpctest.GobHTTP.NewClient,
+		"jsonrpc.Dial": rpctest.JSONTCP.NewClient,
 	}
 	var saw rpctest.Transcript
 	meet := func(t *testing.T, client, server string) {

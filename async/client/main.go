@@ -32,33 +32,33 @@ func main() {
 	call := client.Go("MathService.Multiply", &shared.Args{A: *a, B: *b}, &asyncReply, nil)
 	fmt.Printf("meanwhile: %d + %d = %d\n", *a, *b, *a+*b)
 	replyCall := <-call.Done
-	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, product(replyCall))
+	check(replyCall)
+	fmt.Printf("MathService.Multiply(%d, %d) = %d\n", *a, *b, asyncReply)
 
 	// 2. One after another: each request is sent when the last one has been answered.
 	start := time.Now()
 	for i := 1; i <= 10; i++ {
-		product(<-client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil).Done)
+		check(<-client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), nil).Done)
 	}
 	fmt.Println("10 calls one after another:", time.Since(start).Round(time.Millisecond))
 
-	// 3. All at once, each with a reply of its own, and a channel with room for all: a call that
-	// finds it full is lost (TestUndersizedDoneDropsReplies). They come back in any order.
+	// 3. All at once, with a reply for each, and room for all of them (TestUndersizedDoneDropsReplies).
 	start, replies, done := time.Now(), "", make(chan *rpc.Call, 10)
 	for i := 1; i <= 10; i++ {
 		client.Go("MathService.Multiply", &shared.Args{A: i, B: i}, new(int), done)
 	}
 	for range 10 {
-		call := <-done
-		replies += fmt.Sprintf(" %d*%[1]d=%d", call.Args.(*shared.Args).A, product(call))
+		call := check(<-done) // they come in any order
+		replies += fmt.Sprintf(" %d*%[1]d=%d", call.Args.(*shared.Args).A, *call.Reply.(*int))
 	}
 	fmt.Printf("10 calls in flight at once: %v\nthe first 10 replies:%s\n", time.Since(start).Round(time.Millisecond), replies)
 }
 
-// product returns the reply of a call that has come on Done, or ends the program if it failed.
-func product(call *rpc.Call) int {
+// check returns a call that has come on Done, or ends the program if it has failed.
+func check(call *rpc.Call) *rpc.Call {
 	if call.Error != nil {
 		args := call.Args.(*shared.Args)
 		cli.Fatal(fmt.Errorf("%s(%d, %d): %w", call.ServiceMethod, args.A, args.B, call.Error))
 	}
-	return *call.Reply.(*int)
+	return call
 }

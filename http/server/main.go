@@ -41,9 +41,10 @@ func main() {
 
 	// 4. Serve. The time limits are those of HTTP, and end at CONNECT.
 	server := &http.Server{
-		Handler:     closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open (hijack.go)
-		ReadTimeout: 2 * time.Second,
-		IdleTimeout: time.Minute,
+		Handler:      closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open (hijack.go)
+		ReadTimeout:  2 * time.Second,
+		WriteTimeout: time.Minute,
+		IdleTimeout:  time.Minute,
 	}
 	log.Print(server.Serve(listener))
 }

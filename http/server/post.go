@@ -21,8 +21,9 @@ import (
 // connection: here net/http recovers.
 type postHandler struct{ server *rpc.Server }
 
-// newPostHandler returns a postHandler that refuses, with 403, what a browser sends for the page
-// of another site: such a page may POST to any address of its reader's machine.
+// newPostHandler returns a postHandler that refuses, with 403, what a browser sends for the page of
+// another site: such a page may POST to any address of its reader's machine. Nobody checks Host: a
+// page whose own name is made to lead here (DNS rebinding) gets through.
 func newPostHandler(server *rpc.Server) http.Handler {
 	return http.NewCrossOriginProtection().Handler(postHandler{server})
 }

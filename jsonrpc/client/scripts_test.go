@@ -33,7 +33,6 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	flag.Set("test.parallel", "8") // the parallel rows wait for time to pass
 	os.Exit(m.Run())
 }

@@ -21,7 +21,7 @@ import (
 // program is the program's folder, such as tcp/client.
 var program string
 
-// Parse begins each program, which has a flag -addr. It parses the flags, prints them for -h,
+// Parse is the first call in main, and needs a flag named addr. It parses the flags, prints them for -h,
 // and prefixes what goes to stderr with name, the program's folder. It ends the program with
 // exit code 2 if an argument is not right.
 func Parse(name string) {

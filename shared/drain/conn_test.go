@@ -145,7 +145,7 @@ func TestAClosedConnectionIsForgotten(t *testing.T) {
 		saw.Add("Read: %d bytes, %v", n, err)
 		n, err = theirs.Write(make([]byte, 1))
 		saw.Add("Write: %d bytes, %v", n, err)
-		saw.Add("the listener remembers the connection: %t", theirs.(*conn).forget())
+		saw.Add("the listener remembers the connection: %t", theirs.(*conn).stop())
 		l.Close()
 		l.Accept()
 		saw.Want(t, `

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	takeMax   = 5 * time.Second        // how long a peer may take nothing of what is sent to it
-	idleMax   = time.Second            // how long a peer that has taken everything may take to hang up
-	lookEvery = 100 * time.Millisecond // how often to look at what it has taken
+	stallTimeout  = 5 * time.Second        // how long a peer may take nothing of what is sent to it
+	lingerTimeout = time.Second            // how long a peer that has taken everything may take to hang up
+	pollInterval  = 100 * time.Millisecond // how often to look at what it has taken
 )
 
 // errDraining is what Read returns while draining. It is a *net.OpError because net/http
@@ -60,8 +60,8 @@ func OnInterrupt(inner net.Listener) *Listener {
 // without CloseWrite does not wait, and its last replies may be lost.
 //
 // Draining ends the contexts of HTTP requests: http.TimeoutHandler answers 503 to a call that is
-// executed. No other goroutine may set deadlines while it lasts. Calls over HTTP/2 are lost, and
-// TLS inside of it fails with the first Write that takes 5 s.
+// executed. No other goroutine may set deadlines while it lasts. Calls over HTTP/2 are lost. Put
+// tls.NewListener around it: inside of it, TLS fails with the first Write that takes 5 s.
 type Listener struct {
 	net.Listener
 	ctx        context.Context // ends when draining begins
@@ -113,20 +113,21 @@ func (l *Listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	listener *Listener
-	look     time.Duration // how long a Write waits before it looks at what the peer has taken
-	forget   func() bool   // takes back what is to happen when draining begins
+	poll     time.Duration // how long a Write waits before it looks at what the peer has taken
+	stop     func() bool   // takes back what is to happen when draining begins
+	writing  sync.Mutex    // so that the parts of one Write stay together
 	closing  sync.Once
 }
 
 func (l *Listener) newConn(inner net.Conn) *conn {
-	c := &conn{Conn: inner, listener: l, look: lookEvery}
+	c := &conn{Conn: inner, listener: l, poll: pollInterval}
 	if outq(inner) < 0 { // nothing tells what the peer has taken, so one look at the end has to do
-		c.look = takeMax
+		c.poll = stallTimeout
 	}
 	l.open.Add(1)
-	c.forget = context.AfterFunc(l.ctx, func() { // for a Read or a Write that waits just then
+	c.stop = context.AfterFunc(l.ctx, func() { // for a Read or a Write that waits just then
 		c.SetReadDeadline(time.Now())
-		c.SetWriteDeadline(time.Now().Add(c.look))
+		c.SetWriteDeadline(time.Now().Add(c.poll))
 	})
 	return c
 }
@@ -144,23 +145,25 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// Write, while draining, goes on as long as the peer takes something within takeMax.
-func (c *conn) Write(p []byte) (written int, err error) {
+// Write, while draining, goes on as long as the peer takes something within stallTimeout.
+func (c *conn) Write(p []byte) (written int, _ error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	idle := time.Duration(0) // how long the peer has taken nothing
 	for {
 		if c.draining() {
-			c.SetWriteDeadline(time.Now().Add(c.look))
+			c.SetWriteDeadline(time.Now().Add(c.poll))
 		}
 		n, err := c.Conn.Write(p[written:])
 		written += n
 		if !c.draining() || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
-		idle += c.look
+		idle += c.poll
 		if n > 0 {
 			idle = 0
 		}
-		if idle >= takeMax {
+		if idle >= stallTimeout {
 			c.Conn.Close() // or each reply to come would wait as long
 			return written, os.ErrDeadlineExceeded
 		}
@@ -179,7 +182,7 @@ func (c *conn) CloseWrite() error {
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
-		c.forget()
+		c.stop()
 		if c.draining() && c.CloseWrite() == nil {
 			c.linger()
 		}
@@ -195,7 +198,7 @@ func (c *conn) linger() {
 	unread := make([]byte, 4096)
 	left, since := -1, time.Now() // what the peer has still to take, and since when it is as much
 	for {
-		c.SetReadDeadline(time.Now().Add(lookEvery))
+		c.SetReadDeadline(time.Now().Add(pollInterval))
 		_, err := c.Conn.Read(unread)
 		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
@@ -203,9 +206,9 @@ func (c *conn) linger() {
 		if now := outq(c.Conn); now != left {
 			left, since = now, time.Now()
 		}
-		patience := takeMax
+		patience := stallTimeout
 		if left == 0 {
-			patience = idleMax
+			patience = lingerTimeout
 		}
 		if time.Since(since) >= patience {
 			return

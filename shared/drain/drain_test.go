@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/rpc"
-	"net/rpc/jsonrpc"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,13 +75,6 @@ func serveGate(t *testing.T, transport rpctest.Transport, inner net.Listener) *g
 	return s
 }
 
-// onPipe are the clients of rpctest.Transports, on a connection that there is already.
-var onPipe = map[string]func(net.Conn) (*rpc.Client, error){
-	"gob over TCP":  func(conn net.Conn) (*rpc.Client, error) { return rpc.NewClient(conn), nil },
-	"gob over HTTP": rpctest.DialHTTPConn,
-	"JSON over TCP": func(conn net.Conn) (*rpc.Client, error) { return jsonrpc.NewClient(conn), nil },
-}
-
 // The methods take an hour, and the client hangs up a second after their replies.
 func TestDrainingAnswersWhatIsInFlight(t *testing.T) {
 	var saw rpctest.Transcript
@@ -92,7 +84,7 @@ func TestDrainingAnswersWhatIsInFlight(t *testing.T) {
 			s := serveGate(t, transport, inner)
 			ours, theirs := net.Pipe()
 			inner <- &halfCloser{Conn: theirs}
-			client, err := onPipe[transport.Name](ours)
+			client, err := transport.NewClient(ours)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,7 +176,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 }
 
 // pause is longer than the listener waits for a peer that has taken everything.
-const pause = 11 * idleMax / 10
+const pause = 11 * lingerTimeout / 10
 
 // slowConn is a connection whose reader takes little at a time, and takes its time.
 type slowConn struct {

@@ -117,11 +117,16 @@ func TestCloseEndsWhatRunsAndRemovesThePrograms(t *testing.T) {
 	if err := os.WriteFile(empty.Path("left"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	ended, mute, client := make(chan error, 1), rpctest.Listen(t), programs(t).Path("tcp/client")
 	go func() {
-		_, err := empty.Run(t.Context(), programs(t).Path("tcp/client"), "-addr", rpctest.Listen(t).Addr().String(), "-timeout", "1h")
+		_, err := empty.Run(t.Context(), client, "-addr", mute.Addr().String(), "-timeout", "1h")
 		ended <- err
 	}()
+	conn, err := mute.Accept() // the client has connected, and waits for an answer
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
 	if err := empty.Close(); err != nil {
 		t.Error(err)
 	}

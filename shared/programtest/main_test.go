@@ -34,7 +34,6 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	flag.Set("test.parallel", "8") // most of these tests wait for time to pass
 	log.SetOutput(io.Discard)      // rpc.Accept logs that a test has closed its listener
 	// go test removes the folder of the test binary, however the tests end. So what is
@@ -137,17 +136,16 @@ func dial(t *testing.T, pair programtest.Pair, addr string) *rpc.Client {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	switch pair.Folder {
-	case "http":
-		client, err := rpctest.DialHTTPConn(conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client
-	case "jsonrpc":
-		return rpctest.JSON.NewClient(conn)
+	client, err := transports[pair.Folder].NewClient(conn)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return rpctest.Gob.NewClient(conn)
+	return client
+}
+
+// transports are those of the pairs, by folder.
+var transports = map[string]rpctest.Transport{
+	"tcp": rpctest.GobTCP, "async": rpctest.GobTCP, "http": rpctest.GobHTTP, "jsonrpc": rpctest.JSONTCP,
 }
 
 // publish publishes service as MathService, as the server of a pair does, and returns its address.
@@ -157,9 +155,8 @@ func publish(t *testing.T, pair programtest.Pair, service any) string {
 	if err := server.RegisterName("MathService", service); err != nil {
 		t.Fatal(err)
 	}
-	transport := map[string]int{"tcp": 0, "async": 0, "http": 1, "jsonrpc": 2}[pair.Folder]
 	l := rpctest.Listen(t)
-	go rpctest.Transports[transport].Serve(server, l)
+	go transports[pair.Folder].Serve(server, l)
 	return l.Addr().String()
 }
 

@@ -89,19 +89,29 @@ exit 1
 }
 
 // The contrast that async/client shows: ten calls of 100 ms, which is async/server's default,
-// take a second one after another, and at once a fraction of that.
+// take a second one after another, and at once a fraction of that, if no pause of the machine
+// falls into it. Then it is tried again.
 func TestTenCallsInFlightTakeAFractionOfTheTime(t *testing.T) {
 	t.Parallel() // real time passes
 	server := start(t, "async/server")
-	got := run(t, "async/client", "-addr", server.Addr, "-timeout", "1m")
-	times := regexp.MustCompile(`(?:one after another|in flight at once): (\S+)`).FindAllStringSubmatch(got.Stdout, -1)
-	if len(times) != 2 {
-		t.Fatalf("async/client printed %q, %q; want two times", got.Stdout, got.Stderr)
-	}
-	oneByOne, err1 := time.ParseDuration(times[0][1])
-	atOnce, err2 := time.ParseDuration(times[1][1])
-	if err1 != nil || err2 != nil || oneByOne < time.Second || atOnce < 100*time.Millisecond || atOnce > oneByOne/2 {
-		t.Errorf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s, and 100ms to half of that", times[0][1], times[1][1])
+	printed := regexp.MustCompile(`(?:one after another|in flight at once): (\S+)`)
+	for try := 1; ; try++ {
+		got := run(t, "async/client", "-addr", server.Addr, "-timeout", "1m")
+		times := printed.FindAllStringSubmatch(got.Stdout, -1)
+		if len(times) != 2 {
+			t.Fatalf("async/client printed %q, %q; want two times", got.Stdout, got.Stderr)
+		}
+		oneByOne, err1 := time.ParseDuration(times[0][1])
+		atOnce, err2 := time.ParseDuration(times[1][1])
+		if err1 != nil || err2 != nil || oneByOne < time.Second || atOnce < 100*time.Millisecond {
+			t.Fatalf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s and 100ms", times[0][1], times[1][1])
+		}
+		if atOnce <= oneByOne/2 {
+			return
+		}
+		if try == 10 {
+			t.Fatalf("ten times in a row, ten calls at once took more than half the time of ten one after another: %s, %s", times[1][1], times[0][1])
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Patience is for what should take no time. It is long, for a slow machine is no failure.
+// Patience bounds each wait. It is long, so that a slow machine fails no test.
 const Patience = 2 * time.Minute
 
 // Nobody is an address at which nobody listens: its port is reserved.
@@ -137,7 +137,7 @@ type Result struct {
 	ExitCode       int // -1 if a signal ended it
 }
 
-// Run runs a file to its end, which it hastens when ctx ends.
+// Run runs a file to its end, and interrupts it when ctx ends.
 func (p *Programs) Run(ctx context.Context, file string, args ...string) (Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -199,22 +199,28 @@ func (p *Programs) Start(file string, args ...string) (*Server, error) {
 	s := &Server{Lines: lines, Process: cmd.Process, ended: make(chan struct{})}
 	go func() {
 		for scanner := bufio.NewScanner(pipe); scanner.Scan(); {
-			lines <- scanner.Text()
+			select {
+			case lines <- scanner.Text():
+			case <-p.ctx.Done(): // nobody reads any more
+			}
 		}
+		io.Copy(io.Discard, pipe) // after a line that is too long for a Scanner
 		s.err = cmd.Wait()
 		close(lines)
 		close(s.ended)
 		p.running.Done()
 	}()
 	select {
-	case first := <-lines:
-		_, addr, found := strings.Cut(first, ": listening on ")
-		if found {
+	case first, more := <-lines:
+		if _, addr, found := strings.Cut(first, ": listening on "); found {
 			s.Addr, s.First = addr, first
 			return s, nil
 		}
-		s.Kill()
-		return nil, errors.New(first) // what the server says to why it does not listen
+		if !more {
+			return nil, fmt.Errorf("%s ends before it says where it listens: %w", file, s.err)
+		}
+		rest, _ := s.Wait() // what the server says to why it does not listen
+		return nil, errors.New(strings.TrimSpace(first + "\n" + rest))
 	case <-time.After(Patience):
 		s.Kill()
 		return nil, fmt.Errorf("%s does not say where it listens within %v", file, Patience)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func StartProcess(t *testing.T, services ...any) Process {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
-	cmd := exec.CommandContext(ctx, program, "-test.run=^"+t.Name()+"$")
+	cmd := exec.CommandContext(ctx, program, "-test.run=^"+regexp.QuoteMeta(t.Name())+"$")
 	cmd.Env = append(os.Environ(), SecondProcess+"=yes")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -55,7 +56,8 @@ func StartProcess(t *testing.T, services ...any) Process {
 		return cmd.ProcessState.ExitCode(), stderr.String()
 	}}
 	if _, err := fmt.Fscan(stdout, &p.Addr); err != nil {
-		t.Fatalf("the server's process does not say where it listens: %v", err)
+		_, stderr := p.Wait()
+		t.Fatalf("the server's process does not say where it listens: %v\n%s", err, stderr)
 	}
 	return p
 }

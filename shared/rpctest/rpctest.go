@@ -14,8 +14,7 @@ import (
 	"example.com/netrpc/shared/programtest"
 )
 
-// Patience bounds each wait for something that should take no time. It is long, for a slow
-// machine is no failure.
+// Patience bounds each wait. It is long, so that a slow machine fails no test.
 const Patience = programtest.Patience
 
 // Server returns a server that publishes services, each under the name of its type.
@@ -46,7 +45,7 @@ var (
 )
 
 // Connect returns a client of a server that publishes services, and the tape of the client's end of
-// the net.Pipe between them. A single *rpc.Server among the services is served as it is. The client
+// the net.Pipe between them. If the only argument is an *rpc.Server, it is served as it is. The client
 // is closed when the test ends, and its calls fail after Patience: no test waits for ever.
 func (c Codec) Connect(t testing.TB, services ...any) (*rpc.Client, *Tape) {
 	t.Helper()

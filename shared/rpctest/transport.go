@@ -13,18 +13,24 @@ import (
 
 // Transport is a way in which this repository connects a client with a server.
 type Transport struct {
-	Name  string
-	Serve func(server *rpc.Server, l net.Listener) // until l is closed
-	Dial  func(network, addr string) (*rpc.Client, error)
+	Name      string
+	Serve     func(server *rpc.Server, l net.Listener) // until l is closed
+	Dial      func(network, addr string) (*rpc.Client, error)
+	NewClient func(conn net.Conn) (*rpc.Client, error) // on a connection that there is already
 }
 
-// Transports are those of the tutorial's three cases. Whoever adds one adds a row, and the
-// tests hold it to the same calls as the others.
-var Transports = []Transport{
-	{"gob over TCP", (*rpc.Server).Accept, rpc.Dial},
-	{"gob over HTTP", serveHTTP, rpc.DialHTTP},
-	{"JSON over TCP", serveJSON, jsonrpc.Dial},
-}
+// The transports of the tutorial's three cases.
+var (
+	GobTCP = Transport{"gob over TCP", (*rpc.Server).Accept, rpc.Dial,
+		func(conn net.Conn) (*rpc.Client, error) { return rpc.NewClient(conn), nil }}
+	GobHTTP = Transport{"gob over HTTP", serveHTTP, rpc.DialHTTP, DialHTTPConn}
+	JSONTCP = Transport{"JSON over TCP", serveJSON, jsonrpc.Dial,
+		func(conn net.Conn) (*rpc.Client, error) { return jsonrpc.NewClient(conn), nil }}
+)
+
+// Transports are all of them. Whoever adds one adds it here, and the tests hold it to the same
+// calls as the others.
+var Transports = []Transport{GobTCP, GobHTTP, JSONTCP}
 
 func serveHTTP(server *rpc.Server, l net.Listener) {
 	mux := http.NewServeMux()
