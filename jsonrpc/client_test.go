@@ -2,7 +2,6 @@ package jsonrpc_test
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"net/rpc"
 	"strings"
@@ -76,27 +75,4 @@ func TestJSONRPC2ErrorObjectEndsTheClient(t *testing.T) {
 → the call: invalid error <nil>
   another in flight: invalid error <nil>
   the next one: connection is shut down`)
-}
-
-// The tutorial does not say (§4.4, C22): a reply of the wrong type can be no error at all, for
-// JSON leaves out what does not fit; or it ends the client, and the next call fails as well.
-func TestReplyOfAnotherTypeMayBeNoError(t *testing.T) {
-	var saw rpctest.Transcript
-	for _, reply := range []any{
-		&shared.Quotient{},
-		&struct{ Quo, Other int }{},
-		&struct{ Result int }{-1},
-		&[]int{-1},
-	} {
-		client, _ := rpctest.JSON.Connect(t, new(shared.MathService))
-		err := client.Call("MathService.Divide", &shared.Args{A: 17, B: 5}, reply)
-		next := client.Call("MathService.Multiply", &shared.Args{A: 1, B: 1}, new(int))
-		what, _, _ := strings.Cut(fmt.Sprint(err), " into ") // its words differ between Go's versions
-		saw.Add("into %T: %+[1]v, %s; the next call fails: %t", reply, what, next != nil)
-	}
-	saw.Want(t, `
-into *shared.Quotient: &{Quo:3 Rem:2}, <nil>; the next call fails: false
-into *struct { Quo int; Other int }: &{Quo:3 Other:0}, <nil>; the next call fails: false
-into *struct { Result int }: &{Result:-1}, <nil>; the next call fails: false
-into *[]int: &[-1], reading body json: cannot unmarshal object; the next call fails: true`)
 }
