@@ -19,7 +19,7 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
 		l := make(rpctest.Queue)
-		server := &http.Server{Handler: routes(t), ErrorLog: log.New(io.Discard, "", 0)}
+		server := &http.Server{Handler: routes(t), ConnContext: withConn, ErrorLog: log.New(io.Discard, "", 0)}
 		go server.Serve(l)
 		defer server.Close()
 		conn, begin := l.Dial(t), time.Now()

@@ -41,7 +41,8 @@ func main() {
 
 	// 4. Serve. The time limits are those of HTTP, and end at CONNECT.
 	server := &http.Server{
-		Handler:      closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open (hijack.go)
+		Handler:      closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open
+		ConnContext:  withConn,                            // ours, for closeHijacked (hijack.go)
 		ReadTimeout:  2 * time.Second,
 		WriteTimeout: time.Minute,
 		IdleTimeout:  time.Minute,
