@@ -110,6 +110,11 @@ var benchAdditions = []benchRow{
 		b.Cleanup(cancel)
 		return b.stub(ctx)
 	}},
+	{"codec for strangers", func(b *bench) benchCall {
+		l, server := b.listen("tcp"), b.server()
+		b.accept(l, func(conn net.Conn) { server.ServeCodec(newGuardedCodec(conn, 1<<20)) })
+		return benchMultiply(rpc.NewClient(b.connect(l)).Call)
+	}},
 	{"writes gathered", func(b *bench) benchCall {
 		l, server := b.listen("tcp"), b.server()
 		b.accept(l, func(conn net.Conn) { server.ServeConn(gatherWrites(conn)) })

@@ -146,7 +146,7 @@ func TestAnUnfinishedRequestTakesNoMoreThanTheLimit(t *testing.T) {
 		serve func(*rpc.Server, net.Conn)
 	}{
 		{"ServeConn", func(server *rpc.Server, conn net.Conn) { server.ServeConn(conn) }},
-		{"the guarded codec", func(server *rpc.Server, conn net.Conn) { server.ServeCodec(newGuardedCodec(conn, limit)) }},
+		{"guardedCodec", func(server *rpc.Server, conn net.Conn) { server.ServeCodec(newGuardedCodec(conn, limit)) }},
 	} {
 		ours, theirs := net.Pipe()
 		ours.SetDeadline(time.Now().Add(rpctest.Patience))
@@ -158,14 +158,14 @@ func TestAnUnfinishedRequestTakesNoMoreThanTheLimit(t *testing.T) {
 		}()
 		sent, _ := io.WriteString(ours, bytes)
 		taken := heap() - before
-		saw.Add("%s reads all of 16 MiB: %t; it holds at least 16 MiB: %t, more than 4 MiB: %t",
+		saw.Add("%s: all 16 MiB are read: %t; memory, at least 16 MiB: %t, more than 4 MiB: %t",
 			row.name, sent == len(bytes), taken >= size, taken > 4*limit)
 		ours.Close()
 		rpctest.Within(t, ended, "the end of the connection")
 	}
 	saw.Want(t, `
-ServeConn reads all of 16 MiB: true; it holds at least 16 MiB: true, more than 4 MiB: true
-the guarded codec reads all of 16 MiB: false; it holds at least 16 MiB: false, more than 4 MiB: false`)
+ServeConn: all 16 MiB are read: true; memory, at least 16 MiB: true, more than 4 MiB: true
+guardedCodec: all 16 MiB are read: false; memory, at least 16 MiB: false, more than 4 MiB: false`)
 }
 
 // A request of the limit's size passes, and each next one may be as large.
