@@ -249,7 +249,7 @@ func TestPagesAreShortAndNarrow(t *testing.T) {
 	for _, page := range pages(t) {
 		limit := limits[strings.TrimSuffix(strings.TrimSuffix(page.Name, ".md"), ".zh-CN")]
 		if limit == 0 {
-			limit = 135
+			limit = 140
 		}
 		lines := strings.Split(page.Prose, "\n")
 		if len(lines)-1 > limit {
