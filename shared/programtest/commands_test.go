@@ -90,7 +90,7 @@ func (sh *shell) run(ctx context.Context, command string) (printed string, exitC
 	if match := client.FindStringSubmatch(command); match != nil && !strings.Contains(command, "-addr") {
 		command += " -addr localhost:" + port(match[1])
 	}
-	if command == "go run ./shared/demo" {
+	if strings.HasSuffix(command, "go run ./shared/demo") {
 		command += " -addr localhost:0"
 	}
 	command = goRun.ReplaceAllStringFunc(command, func(s string) string {
@@ -150,7 +150,13 @@ func (sh *shell) do(t *testing.T, page string, s readme.Step) {
 	case strings.HasPrefix(s.Command, "go run ./") && strings.Contains(s.Command, "/server") && strings.HasPrefix(s.Want, s.Command[len("go run ./"):strings.Index(s.Command, "/server")]+"/server: listening on "):
 		got, err = sh.start(s.Command)
 	default:
-		got, exitCode, err = sh.run(t.Context(), s.Command)
+		command := s.Command
+		if command == "go run ./shared/demo" {
+			temp := t.TempDir()
+			defer checkEmpty(t, temp)
+			command = "env TMPDIR='" + temp + "' " + command
+		}
+		got, exitCode, err = sh.run(t.Context(), command)
 		got = building.ReplaceAllString(got, "")
 		if evidence.MatchString(s.Command) { // what the test has seen, also if it now wants something else
 			lines := slices.DeleteFunc(own.FindAllString(got, -1), func(line string) bool { return strings.Contains(line, "_test.go:") })
