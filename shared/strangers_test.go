@@ -158,14 +158,14 @@ func TestAnUnfinishedRequestTakesNoMoreThanTheLimit(t *testing.T) {
 		}()
 		sent, _ := io.WriteString(ours, bytes)
 		taken := heap() - before
-		saw.Add("%s: all 16 MiB are read: %t; memory, at least 16 MiB: %t, more than 4 MiB: %t",
+		saw.Add("%s: all 16 MiB read: %t; memory, at least 16 MiB: %t, more than 4 MiB: %t",
 			row.name, sent == len(bytes), taken >= size, taken > 4*limit)
 		ours.Close()
 		rpctest.Within(t, ended, "the end of the connection")
 	}
 	saw.Want(t, `
-ServeConn: all 16 MiB are read: true; memory, at least 16 MiB: true, more than 4 MiB: true
-guardedCodec: all 16 MiB are read: false; memory, at least 16 MiB: false, more than 4 MiB: false`)
+ServeConn: all 16 MiB read: true; memory, at least 16 MiB: true, more than 4 MiB: true
+guardedCodec: all 16 MiB read: false; memory, at least 16 MiB: false, more than 4 MiB: false`)
 }
 
 // A request of the limit's size passes, and each next one may be as large.
