@@ -19,7 +19,7 @@ import (
 func connect(t *testing.T, transport rpctest.Transport) *rpc.Client {
 	t.Helper()
 	server := rpctest.Server(t, new(shared.MathService))
-	l := drain.New(t.Context(), rpctest.Listen(t))
+	l := drain.New(rpctest.Listen(t))
 	ended := make(chan bool)
 	go func() {
 		transport.Serve(server, l)

@@ -100,7 +100,7 @@ var benchAdditions = []benchRow{
 	{"net/rpc alone", benchAlone},
 	{"the same again", benchAlone},
 	{"drain.Listener", func(b *bench) benchCall {
-		l := drain.New(context.Background(), b.listen("tcp"))
+		l := drain.New(b.listen("tcp"))
 		b.serve(rpctest.Gob, l)
 		return benchMultiply(rpc.NewClient(b.connect(l)).Call)
 	}},

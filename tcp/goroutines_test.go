@@ -1,7 +1,6 @@
 package tcp_test
 
 import (
-	"context"
 	"net"
 	"net/rpc"
 	"sync/atomic"
@@ -56,16 +55,16 @@ func TestAcceptGivesUpOnAnError(t *testing.T) {
 	var saw rpctest.Transcript
 	for _, row := range []struct {
 		name   string
-		listen func(context.Context, net.Listener) net.Listener
+		listen func(net.Listener) net.Listener
 	}{
-		{"a plain listener", func(_ context.Context, l net.Listener) net.Listener { return l }},
-		{"drain.New", func(ctx context.Context, l net.Listener) net.Listener { return drain.New(ctx, l) }},
+		{"a plain listener", func(l net.Listener) net.Listener { return l }},
+		{"drain.New", func(l net.Listener) net.Listener { return drain.New(l) }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			queue := make(rpctest.Queue, 2)
 			queue <- &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
 			client := rpc.NewClient(queue.Dial(t))
-			l, server := row.listen(t.Context(), queue), rpctest.Server(t, new(shared.MathService))
+			l, server := row.listen(queue), rpctest.Server(t, new(shared.MathService))
 			var returned, answered atomic.Bool
 			go func() {
 				server.Accept(l)

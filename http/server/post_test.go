@@ -183,7 +183,7 @@ func TestPostRefusesHalfARequestWhenTheServerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
 		inner := make(rpctest.Queue)
-		l, server := drain.New(t.Context(), inner), &http.Server{Handler: routes(t)}
+		l, server := drain.New(inner), &http.Server{Handler: routes(t)}
 		go server.Serve(l)
 		defer server.Close()
 		conn := inner.Dial(t)

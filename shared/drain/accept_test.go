@@ -2,14 +2,12 @@ package drain
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log"
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -24,7 +22,7 @@ func TestAcceptIsTriedAgainAfterAnyErrorButClosed(t *testing.T) {
 	defer log.SetOutput(io.Discard)
 	synctest.Test(t, func(t *testing.T) {
 		inner := make(rpctest.Queue, 11)
-		l := New(t.Context(), inner)
+		l := New(inner)
 		for i := range 10 {
 			inner <- &net.OpError{Op: "accept", Net: "tcp",
 				Err: []error{syscall.EMFILE, syscall.ENOBUFS, syscall.EPERM, io.ErrUnexpectedEOF}[i%4]}
@@ -50,7 +48,7 @@ logged, trying again in [5ms 10ms 20ms 40ms 80ms 160ms 320ms 640ms 1s 1s]`)
 	})
 }
 
-func TestAcceptEndsWithItsContext(t *testing.T) {
+func TestAcceptEndsAtOnceWithClose(t *testing.T) {
 	var saw rpctest.Transcript
 	for _, errs := range []int{0, 20} {
 		synctest.Test(t, func(t *testing.T) {
@@ -58,27 +56,29 @@ func TestAcceptEndsWithItsContext(t *testing.T) {
 			for range errs {
 				inner <- syscall.EMFILE
 			}
-			ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
-			defer stop()
-			l := New(ctx, inner)
-			begin := time.Now()
+			l, begin := New(inner), time.Now()
+			time.AfterFunc(2*time.Second, func() {
+				saw.Add("%d errors: Close returns %v, and again %v", errs, l.Close(), l.Close())
+			})
 			_, err := l.Accept()
-			saw.Add("%d errors: Accept returns after %v, net.ErrClosed: %t",
-				errs, time.Since(begin), errors.Is(err, net.ErrClosed))
+			synctest.Wait() // Close has returned
+			saw.Add("Accept returns after %v, net.ErrClosed: %t", time.Since(begin), errors.Is(err, net.ErrClosed))
 			for range inner { // until it is closed, too
 			}
 		})
 	}
 	saw.Want(t, `
-0 errors: Accept returns after 2s, net.ErrClosed: true
-20 errors: Accept returns after 2s, net.ErrClosed: true`)
+0 errors: Close returns <nil>, and again <nil>
+Accept returns after 2s, net.ErrClosed: true
+20 errors: Close returns <nil>, and again <nil>
+Accept returns after 2s, net.ErrClosed: true`)
 }
 
 // Accept may be called by several goroutines, as that of any net.Listener.
 func TestTwoLoopsMayAccept(t *testing.T) {
 	for range 500 {
 		inner := make(rpctest.Queue, 2)
-		l := New(t.Context(), inner)
+		l := New(inner)
 		var loops sync.WaitGroup
 		for range 2 {
 			inner.Dial(t)
@@ -110,7 +110,7 @@ func TestAListenerThatIsClosedBeneathDrains(t *testing.T) {
 		inner := make(rpctest.Queue, 2)
 		conn := inner.Dial(t)
 		inner <- &net.OpError{Op: "accept", Net: "tcp", Err: net.ErrClosed}
-		rpctest.Server(t).Accept(New(t.Context(), inner))
+		rpctest.Server(t).Accept(New(inner))
 		_, err := conn.Read(make([]byte, 1))
 		var saw rpctest.Transcript
 		saw.Add("%sits connection: %v", &logged, err)
@@ -128,7 +128,7 @@ func (open) Close() error { return nil }
 func TestAConnectionThatComesWithTheEndReadsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := make(rpctest.Queue, 1)
-		l := New(t.Context(), open{inner})
+		l := New(open{inner})
 		ours, theirs := net.Pipe()
 		go func() {
 			synctest.Wait() // Accept waits
@@ -150,33 +150,4 @@ func TestAConnectionThatComesWithTheEndReadsNothing(t *testing.T) {
 Read returns 0 bytes, read: the server is stopping; this call was not executed
 Accept: stopped, with no call left in flight`)
 	})
-}
-
-// counted is a context that counts what waits for its end.
-type counted struct {
-	context.Context
-	waiting atomic.Int64
-}
-
-func (c *counted) Done() <-chan struct{} { return make(chan struct{}) }
-
-func (c *counted) AfterFunc(func()) (stop func() bool) {
-	c.waiting.Add(1)
-	return func() bool { c.waiting.Add(-1); return true }
-}
-
-func TestAClosedListenerLeavesNothingInItsContext(t *testing.T) {
-	var saw rpctest.Transcript
-	ctx := &counted{Context: t.Context()}
-	l := New(ctx, make(rpctest.Queue))
-	saw.Add("%d waits for the end of the context", ctx.waiting.Load())
-	saw.Add("Close: %v, and again: %v", l.Close(), l.Close())
-	_, err := l.Accept()
-	saw.Add("Accept: %v", err)
-	saw.Add("%d waits for the end of the context", ctx.waiting.Load())
-	saw.Want(t, `
-1 waits for the end of the context
-Close: <nil>, and again: <nil>
-Accept: stopped, with no call left in flight
-0 waits for the end of the context`)
 }

@@ -1,8 +1,13 @@
 package drain
 
 import (
+	"bytes"
 	"io"
 	"net"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +28,7 @@ func (c *stubborn) Write(p []byte) (n int, err error) {
 	return n, c.failed
 }
 
-// Nothing tells here what the peer has taken, so a Write is not disturbed for 5 s.
+// A Write is not disturbed for 5 s, because TLS would not survive it.
 func TestAPeerThatTakesNothingIsGivenUpAfterFiveSeconds(t *testing.T) {
 	const late = 4900 * time.Millisecond
 	likeTLS := func(conn net.Conn) net.Conn { return &stubborn{Conn: conn} }
@@ -34,11 +39,56 @@ func TestAPeerThatTakesNothingIsGivenUpAfterFiveSeconds(t *testing.T) {
 	saw.Add("like TLS, it takes one byte after 4.9s: %s", write(t, likeTLS, late))
 	saw.Add("like TLS, it takes all after 4.9s: %s", write(t, likeTLS, late, 0, 0, 0))
 	saw.Want(t, `
-the peer takes nothing: 0 of 4 bytes within 5s, i/o timeout
+the peer takes nothing: 0 of 4 bytes within 5s, write pipe: i/o timeout
 it takes a byte each 4.9s: 4 of 4 bytes within 19.6s, <nil>
-it takes one byte after 4.9s: 1 of 4 bytes within 10s, i/o timeout
-like TLS, it takes one byte after 4.9s: 1 of 4 bytes within 5s, i/o timeout
+it takes one byte after 4.9s: 1 of 4 bytes within 10s, write pipe: i/o timeout
+like TLS, it takes one byte after 4.9s: 1 of 4 bytes within 5s, write pipe: i/o timeout
 like TLS, it takes all after 4.9s: 4 of 4 bytes within 4.9s, <nil>`)
+}
+
+// stuttering takes one byte of each Write, as if the deadline had come then.
+type stuttering struct {
+	net.Conn
+	lock  sync.Mutex
+	taken strings.Builder
+}
+
+func (c *stuttering) Write(p []byte) (int, error) {
+	runtime.Gosched() // gives way to another Write
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.taken.WriteByte(p[0]); len(p) > 1 {
+		return 1, os.ErrDeadlineExceeded
+	}
+	return 1, nil
+}
+
+// A Write may need several attempts while draining, and a net.Conn has to bear two at a time.
+func TestTheBytesOfOneWriteStayTogether(t *testing.T) {
+	var c stuttering
+	_, theirs, l := pipe(t, func(conn net.Conn) net.Conn { c.Conn = conn; return &c })
+	n, err := theirs.Write([]byte("ab"))
+	var saw rpctest.Transcript
+	saw.Add("not draining, and its time is over: %d of 2 bytes, %v", n, err)
+	c.taken.Reset()
+	l.Close()
+	var writes sync.WaitGroup
+	for i := range 4 {
+		writes.Go(func() { theirs.Write(bytes.Repeat([]byte{"abcd"[i]}, 100)) })
+	}
+	writes.Wait()
+	theirs.Close()
+	l.Accept()
+	pieces := 1
+	for i := range c.taken.Len() - 1 {
+		if c.taken.String()[i] != c.taken.String()[i+1] {
+			pieces++
+		}
+	}
+	saw.Add("draining, four Writes of 100 bytes: %d bytes in %d pieces", c.taken.Len(), pieces)
+	saw.Want(t, `
+not draining, and its time is over: 1 of 2 bytes, i/o timeout
+draining, four Writes of 100 bytes: 400 bytes in 4 pieces`)
 }
 
 // net/http sets deadlines anew. Net/rpc closes a connection, and reads on, when gob cannot

@@ -58,7 +58,7 @@ type gateServer struct {
 func serveGate(t *testing.T, transport rpctest.Transport, inner net.Listener) *gateServer {
 	t.Helper()
 	s := &gateServer{
-		Listener: New(t.Context(), inner),
+		Listener: New(inner),
 		Gate:     &Gate{entered: make(chan bool, 100), release: make(chan bool)},
 		ended:    make(chan bool),
 	}
@@ -296,7 +296,7 @@ func TestShutdownWaitsForTheListener(t *testing.T) {
 		mux.Handle("/limited", http.TimeoutHandler(slow, 2*time.Hour, ""))
 		inner := make(rpctest.Queue)
 		server := &http.Server{Handler: mux}
-		go server.Serve(New(t.Context(), inner))
+		go server.Serve(New(inner))
 		begin := time.Now()
 		for _, path := range []string{"/limited", "/plain"} {
 			conn := inner.Dial(t)

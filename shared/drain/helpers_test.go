@@ -40,7 +40,7 @@ func pipe(t *testing.T, wrap func(net.Conn) net.Conn) (ours, theirs net.Conn, l 
 	t.Cleanup(func() { ours.Close() })
 	inner := make(rpctest.Queue, 1)
 	inner <- wrap(theirs)
-	l = New(t.Context(), inner)
+	l = New(inner)
 	theirs, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
