@@ -68,12 +68,9 @@ func describe(err error, method string, a, b int) error {
 	if err == nil {
 		return nil
 	}
-	var remote rpc.ServerError
-	if errors.As(err, &remote) {
-		for _, sentinel := range []error{ErrOverflow, ErrDivideByZero} {
-			if string(remote) == sentinel.Error() {
-				err = sentinel
-			}
+	for _, sentinel := range []error{ErrOverflow, ErrDivideByZero} {
+		if errors.Is(err, rpc.ServerError(sentinel.Error())) {
+			err = sentinel
 		}
 	}
 	return fmt.Errorf("%s(%d, %d): %w", method, a, b, err)
