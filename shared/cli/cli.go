@@ -21,9 +21,8 @@ import (
 // program is the program's folder, such as tcp/client.
 var program string
 
-// Parse is the first call in main, and needs a flag named addr. It parses the flags, prints them for -h,
-// and prefixes what goes to stderr with name, the program's folder. It ends the program with
-// exit code 2 if an argument is not right.
+// Parse is the first call in main. It parses the flags, one of which is addr, and prefixes what
+// goes to stderr with name, the program's folder. Bad usage ends the program with exit code 2.
 func Parse(name string) {
 	program = name
 	log.SetFlags(0)
@@ -72,14 +71,13 @@ func line(err error) string {
 
 // hint returns what the reader of err can do, or "" if the right server has answered.
 func hint(err error) string {
-	var answer rpc.ServerError
 	var op *net.OpError
 	var system *os.SyscallError
 	server := strings.Replace(program, "client", "server", 1)
 	switch {
 	case errors.As(err, &op) && op.Op == "listen":
 		return "; choose another address with -addr"
-	case program == server, errors.As(err, &answer), errors.Is(err, rpc.ErrShutdown),
+	case program == server, errors.As(err, new(rpc.ServerError)), errors.Is(err, rpc.ErrShutdown),
 		errors.Is(err, shared.ErrOverflow), errors.Is(err, shared.ErrDivideByZero):
 		return ""
 	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
