@@ -124,10 +124,10 @@ func TestGRPCFieldsHaveNumbersNotNames(t *testing.T) {
 	saw.Add("gob: %v, %v", reader, err)
 	err = json.Unmarshal(text, &reader)
 	saw.Add("JSON: %v, %v", reader, err)
-	m, err := decode(message{10, 20}.encode())
-	saw.Add("Protobuf: %v, %v", renamed{int(m[0]), int(m[1])}, err)
+	m := decode(message{10, 20}.encode())
+	saw.Add("Protobuf: %v", renamed{m[0], m[1]})
 	saw.Want(t, `
 gob: {0 0}, gob: type mismatch: no fields matched compiling decoder for renamed
 JSON: {0 0}, <nil>
-Protobuf: {10 20}, <nil>`)
+Protobuf: {10 20}`)
 }

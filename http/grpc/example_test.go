@@ -63,7 +63,7 @@ func Example_grpc() {
 		{"Multiply", message{10, 20}, []string{"value"}},
 		{"Divide", message{-7, 0}, []string{"quo", "rem"}},
 	} {
-		resp, err := client.Do(newRequest(context.Background(), call.method, frames(call.args)))
+		resp, err := client.Do(newRequest(context.Background(), call.method, frame(call.args)))
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -3,7 +3,6 @@ package grpc_test
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -13,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"example.com/netrpc/shared"
@@ -85,13 +85,13 @@ func TestGRPCHasFourModes(t *testing.T) {
 	} {
 		var line []string
 		requests, w := io.Pipe()
-		receive := start(client, newRequest(t.Context(), row.method, requests))
+		next := start(client, newRequest(t.Context(), row.method, requests))
 		for _, args := range row.requests {
-			err := send(w, args)
+			_, err := frame(args).WriteTo(w)
 			line = append(line, fmt.Sprintf("sent (%d, %d)", args[0], args[1]))
 			if row.method == "Running" && err == nil { // before the next one is sent
 				var reply message
-				reply, err = receive()
+				reply, err = next()
 				line = append(line, fmt.Sprintf("got %d", reply[0]))
 			}
 			if err != nil {
@@ -99,9 +99,9 @@ func TestGRPCHasFourModes(t *testing.T) {
 			}
 		}
 		w.Close()
-		values, end := all(receive)
-		if end != io.EOF {
-			t.Fatal(end)
+		values, err := all(next)
+		if err != nil {
+			t.Fatal(err)
 		}
 		for _, value := range values {
 			line = append(line, fmt.Sprintf("got %d", value))
@@ -124,20 +124,20 @@ net/rpc: rpc.Register: type Streamer has no exported methods of suitable type`)
 // sends the method's name, the argument and the call's number, and no deadline.
 func TestGRPCDeadlineTravels(t *testing.T) {
 	var saw rpctest.Transcript
-	header := make(chan string, 1)
-	client, _ := connectHTTP2(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header <- r.Header.Get("Grpc-Timeout")
-		mathServer.ServeHTTP(w, r)
-	}))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	deadline, _ := ctx.Deadline()
-	most := time.Until(deadline)
-	_, err1 := invoke(ctx, client, "Multiply", message{10, 20})
-	sent, err2 := parseTimeout(<-header)
-	saw.Add("a client that has a minute sends what is left of it: %t, %v",
-		time.Until(deadline) <= sent && sent < most+time.Millisecond, errors.Join(err1, err2))
+	synctest.Test(t, func(t *testing.T) { // where no time passes
+		for _, left := range []time.Duration{time.Minute, 1500 * time.Microsecond} {
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			header := newRequest(ctx, "Multiply", nil).Header.Get("Grpc-Timeout")
+			saw.Add("a client that has %v sends %s: milliseconds, rounded up", left, header)
+		}
+	})
+	for _, header := range []string{"2H", "2M", "2S", "2m", "2u", "2n"} {
+		timeout, err := parseTimeout(header)
+		saw.Add("the server reads %s as %v, %v", header, timeout, err)
+	}
 
+	client, _ := connectHTTP2(t, mathServer)
 	silence, w := io.Pipe()
 	defer w.Close()
 	for _, row := range []struct {
@@ -145,38 +145,31 @@ func TestGRPCDeadlineTravels(t *testing.T) {
 		requests     io.Reader
 	}{
 		{"Sum", "waits", silence},
-		{"Table", "sends without end", frames(message{1, math.MaxInt32})},
+		{"Table", "sends without end", frame(message{1, math.MaxInt32})},
 	} {
 		req := newRequest(t.Context(), row.method, row.requests)
 		req.Header.Set("Grpc-Timeout", "50m")
-		_, end := all(start(client, req))
-		saw.Add("grpc-timeout: %s ends %s, which %s: %v", <-header, row.method, row.does, end)
+		_, err := all(start(client, req))
+		saw.Add("grpc-timeout: 50m ends %s, which %s: %v", row.method, row.does, err)
 	}
 
 	saw.Add("net/rpc sends %s", strings.TrimSpace(threeRPCs(t, rpctest.JSON)[0]))
 	saw.Want(t, `
-a client that has a minute sends what is left of it: true, <nil>
+a client that has 1m0s sends 60000m: milliseconds, rounded up
+a client that has 1.5ms sends 2m: milliseconds, rounded up
+the server reads 2H as 2h0m0s, <nil>
+the server reads 2M as 2m0s, <nil>
+the server reads 2S as 2s, <nil>
+the server reads 2m as 2ms, <nil>
+the server reads 2u as 2µs, <nil>
+the server reads 2n as 2ns, <nil>
 grpc-timeout: 50m ends Sum, which waits: grpc-status 4: context deadline exceeded
 grpc-timeout: 50m ends Table, which sends without end: grpc-status 4: context deadline exceeded
 net/rpc sends {"method":"MathService.Multiply","params":[{"A":10,"B":20}],"id":0}`)
 }
 
-// Slow is MathService for net/rpc, with a method that waits for the test.
-type Slow struct {
-	entered        func()
-	release, ended chan bool
-}
-
-// Multiply returns when it is released.
-func (s Slow) Multiply(args *shared.Args, reply *int) error {
-	s.entered()
-	<-s.release
-	s.ended <- true
-	return nil
-}
-
 // Tutorial §5 does not say it: when a client gives up, the server's method ends. Over net/rpc
-// the client may stop waiting, as our stub does, but the server knows nothing, and goes on.
+// the server knows nothing of it, and the method goes on: TestLateReplyIsStillWritten, in async.
 func TestGRPCGivingUpStopsTheMethod(t *testing.T) {
 	var saw rpctest.Transcript
 	ended := make(chan bool, 1)
@@ -186,31 +179,17 @@ func TestGRPCGivingUpStopsTheMethod(t *testing.T) {
 	}))
 	ctx, giveUp := context.WithCancel(t.Context())
 	// A table that is as good as endless.
-	receive := start(client, newRequest(ctx, "Table", frames(message{1, math.MaxInt32})))
-	if _, err := receive(); err != nil {
+	next := start(client, newRequest(ctx, "Table", frame(message{1, math.MaxInt32})))
+	if _, err := next(); err != nil {
 		t.Fatal(err)
 	}
 	giveUp()
-	saw.Add("gRPC: the client gives up, and Table ends: %t", rpctest.Within(t, ended, "the end of Table"))
-	_, end := all(receive)
-	saw.Add("gRPC: the client sees %v", end)
-
-	ctx, giveUp = context.WithCancel(t.Context())
-	slow := Slow{giveUp, make(chan bool), make(chan bool, 1)}
-	server := rpctest.Server(t)
-	if err := server.RegisterName("MathService", slow); err != nil {
-		t.Fatal(err)
-	}
-	rival, _ := rpctest.Gob.Connect(t, server)
-	_, err := shared.NewMathServiceClient(rival).Multiply(ctx, 10, 20)
-	saw.Add("net/rpc: the client gives up: %v", err)
-	close(slow.release)
-	saw.Add("net/rpc: Multiply goes on to its end: %t", rpctest.Within(t, slow.ended, "the end of Multiply"))
+	saw.Add("the client gives up, and Table ends: %t", rpctest.Within(t, ended, "the end of Table"))
+	_, err := all(next)
+	saw.Add("the client sees %v", err)
 	saw.Want(t, `
-gRPC: the client gives up, and Table ends: true
-gRPC: the client sees grpc-status 1: context canceled
-net/rpc: the client gives up: MathService.Multiply(10, 20): context canceled
-net/rpc: Multiply goes on to its end: true`)
+the client gives up, and Table ends: true
+the client sees grpc-status 1: context canceled`)
 }
 
 // Tutorial §5 does not say it: an error is a code, which is the same in each language, and a
@@ -227,7 +206,7 @@ func TestGRPCErrorsAreCodes(t *testing.T) {
 		{"Multiply", shared.Args{A: math.MaxInt, B: 2}},
 		{"Modulo", shared.Args{A: 7, B: 2}},
 	} {
-		_, err := invoke(t.Context(), client, row.method, message{int64(row.args.A), int64(row.args.B)})
+		_, err := invoke(t.Context(), client, row.method, message{row.args.A, row.args.B})
 		saw.Add("%s over gRPC: %v", row.method, err)
 		err = rival.Call("MathService."+row.method, &row.args, nil)
 		saw.Add("%s over net/rpc: %T: %v", row.method, err, err)
@@ -251,12 +230,14 @@ func TestGRPCMiddlewareSeesEveryCall(t *testing.T) {
 		mathServer.ServeHTTP(w, r)
 	}))
 	for _, method := range []string{"Multiply", "Divide", "Multiply"} {
-		if _, err := invoke(t.Context(), client, method, message{10, 20}); err != nil {
-			t.Fatal(err)
-		}
+		reply, err := invoke(t.Context(), client, method, message{60, 20})
+		saw.Add("the client gets %d, %v", reply, err)
 	}
 	saw.Want(t, `
 middleware sees POST /MathService/Multiply
+the client gets 1200, <nil>
 middleware sees POST /MathService/Divide
-middleware sees POST /MathService/Multiply`)
+the client gets 3, <nil>
+middleware sees POST /MathService/Multiply
+the client gets 1200, <nil>`)
 }

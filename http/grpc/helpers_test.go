@@ -77,7 +77,7 @@ func callFrames(b string) (frames []http2Frame) {
 }
 
 // threeCalls makes the call Multiply(10, 20) three times, and returns what each sends.
-func threeCalls(t *testing.T, tape *rpctest.Tape, multiply func() (int64, error)) (sent [3]string) {
+func threeCalls(t *testing.T, tape *rpctest.Tape, multiply func() (int, error)) (sent [3]string) {
 	t.Helper()
 	for i := range sent {
 		if product, err := multiply(); err != nil || product != 200 {
@@ -92,7 +92,7 @@ func threeCalls(t *testing.T, tape *rpctest.Tape, multiply func() (int64, error)
 func threeGRPCs(t *testing.T) (calls [3][]http2Frame) {
 	t.Helper()
 	client, tape := connectHTTP2(t, mathServer)
-	for i, sent := range threeCalls(t, tape, func() (int64, error) {
+	for i, sent := range threeCalls(t, tape, func() (int, error) {
 		return invoke(t.Context(), client, "Multiply", message{10, 20})
 	}) {
 		calls[i] = callFrames(sent)
@@ -107,7 +107,7 @@ func threeGRPCs(t *testing.T) (calls [3][]http2Frame) {
 func threeRPCs(t *testing.T, codec rpctest.Codec) [3]string {
 	t.Helper()
 	client, tape := codec.Connect(t, new(shared.MathService))
-	return threeCalls(t, tape, func() (product int64, err error) {
+	return threeCalls(t, tape, func() (product int, err error) {
 		err = client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, &product)
 		return product, err
 	})

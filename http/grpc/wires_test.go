@@ -210,7 +210,7 @@ func Example_fiveWires() {
 		if err != nil {
 			return err
 		}
-		req := newRequest(context.Background(), "Multiply", frames(message{10, 20}))
+		req := newRequest(context.Background(), "Multiply", frame(message{10, 20}))
 		resp, err = fetch(newClient(conn), req)
 		return err
 	})
