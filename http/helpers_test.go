@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/rpc"
@@ -15,45 +16,32 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
-const (
-	connectRequest = "CONNECT /_goRPC_ HTTP/1.0\n\n"
-	connectAnswer  = "HTTP/1.0 200 Connected to Go RPC\n\n"
-)
-
-// unstarted returns a server that waits for Start, and logs nothing when its handler panics.
-func unstarted(t *testing.T, handler http.Handler) *httptest.Server {
+// unstarted returns a server that waits for Start, and the tape of its connections. It logs
+// nothing when its handler panics.
+func unstarted(t *testing.T, handler http.Handler) (*httptest.Server, *rpctest.Tape) {
 	t.Helper()
-	ts := httptest.NewUnstartedServer(handler)
+	ts, tape := httptest.NewUnstartedServer(handler), new(rpctest.Tape)
 	ts.Config.ErrorLog = log.New(io.Discard, "", 0)
+	ts.Listener = tape.Listener(ts.Listener)
 	t.Cleanup(ts.Close)
-	return ts
+	return ts, tape
 }
 
 // start serves handler and returns the address.
 func start(t *testing.T, handler http.Handler) string {
 	t.Helper()
-	ts := unstarted(t, handler)
+	ts, _ := unstarted(t, handler)
 	ts.Start()
 	return ts.Listener.Addr().String()
 }
 
-// fetch sends a request without a body, and returns the status and the body of the answer.
-func fetch(t *testing.T, method, url string) (status, body string) {
+// serve has server serve a queue, in a synctest bubble or outside, until the test ends.
+func serve(t *testing.T, server *http.Server) rpctest.Queue {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := (&http.Client{Timeout: rpctest.Patience}).Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	page, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.Status, string(page)
+	l := make(rpctest.Queue)
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
+	return l
 }
 
 // tryDialHTTP is rpc.DialHTTPPath with a time limit: by itself it waits forever. In the text of
@@ -84,7 +72,16 @@ func dialHTTP(t *testing.T, addr string) *rpc.Client {
 	return client
 }
 
-const product = "Multiply(10, 20) = 200" // what multiply should return
+// shakeHands does what dialHTTP does, on a connection that there is already.
+func shakeHands(t *testing.T, conn net.Conn) *rpc.Client {
+	t.Helper()
+	client, err := rpctest.DialHTTPConn(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
 
 // multiply makes a call and returns its result, be it an error.
 func multiply(t *testing.T, client *rpc.Client) string {

@@ -2,9 +2,6 @@ package main
 
 import (
 	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,9 +16,7 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
 		l := make(rpctest.Queue)
-		server := &http.Server{Handler: routes(t), ConnContext: withConn, ErrorLog: log.New(io.Discard, "", 0)}
-		go server.Serve(l)
-		defer server.Close()
+		serveRoutes(t, l)
 		conn, begin := l.Dial(t), time.Now()
 		conn.SetDeadline(begin.Add(time.Hour))
 		io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
@@ -35,13 +30,4 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 CONNECT is answered "HTTP/1.0 200 Connected to Go RPC\n\n"
 net/rpc panics, and the connection ends after 0s: <nil>`)
 	})
-}
-
-func TestACONNECTThatIsNotForRPCIsAnswered(t *testing.T) {
-	var saw rpctest.Transcript
-	answer, request := httptest.NewRecorder(), httptest.NewRequest("CONNECT", "/", nil)
-	closeHijacked(http.NotFoundHandler()).ServeHTTP(answer, request)
-	saw.Add("CONNECT to a handler that takes no connection over: %d %q", answer.Code, answer.Body)
-	saw.Want(t, `
-CONNECT to a handler that takes no connection over: 404 "404 page not found\n"`)
 }
