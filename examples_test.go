@@ -64,16 +64,15 @@ var ways = map[string]func(t *testing.T, client *rpc.Client, method string, args
 // Right: results and errors are the same, by Call, by Go and through the stub.
 func TestEveryTransportAnswersTheSame(t *testing.T) {
 	rows := []struct {
-		a, b     int
-		product  int
-		quotient shared.Quotient
-		overflow bool  // of the product
-		err      error // of the quotient
+		a, b                  int
+		product               int
+		quotient              shared.Quotient
+		noProduct, noQuotient error
 	}{
 		{a: 10, b: 20, product: 200, quotient: shared.Quotient{Quo: 0, Rem: 10}},
 		{a: 0, b: 7},
-		{a: 7, b: 0, err: shared.ErrDivideByZero},
-		{a: 0, b: 0, err: shared.ErrDivideByZero},
+		{a: 7, b: 0, noQuotient: shared.ErrDivideByZero},
+		{a: 0, b: 0, noQuotient: shared.ErrDivideByZero},
 		{a: 17, b: 5, product: 85, quotient: shared.Quotient{Quo: 3, Rem: 2}},
 		{a: -17, b: 5, product: -85, quotient: shared.Quotient{Quo: -3, Rem: -2}},
 		{a: 17, b: -5, product: -85, quotient: shared.Quotient{Quo: -3, Rem: 2}},
@@ -81,11 +80,11 @@ func TestEveryTransportAnswersTheSame(t *testing.T) {
 		{a: math.MaxInt, b: 1, product: math.MaxInt, quotient: shared.Quotient{Quo: math.MaxInt}},
 		{a: -1, b: math.MaxInt, product: -math.MaxInt, quotient: shared.Quotient{Rem: -1}},
 		{a: math.MinInt, b: 1, product: math.MinInt, quotient: shared.Quotient{Quo: math.MinInt}},
-		{a: math.MinInt, b: 0, err: shared.ErrDivideByZero},
-		{a: math.MaxInt, b: 2, overflow: true, quotient: shared.Quotient{Quo: math.MaxInt / 2, Rem: 1}},
-		{a: math.MaxInt/2 + 1, b: 2, overflow: true, quotient: shared.Quotient{Quo: (math.MaxInt/2 + 1) / 2}},
-		{a: math.MinInt, b: -1, overflow: true, err: shared.ErrOverflow},
-		{a: -1, b: math.MinInt, overflow: true, quotient: shared.Quotient{Rem: -1}},
+		{a: math.MinInt, b: 0, noQuotient: shared.ErrDivideByZero},
+		{a: math.MaxInt, b: 2, noProduct: shared.ErrOverflow, quotient: shared.Quotient{Quo: math.MaxInt / 2, Rem: 1}},
+		{a: math.MaxInt/2 + 1, b: 2, noProduct: shared.ErrOverflow, quotient: shared.Quotient{Quo: (math.MaxInt/2 + 1) / 2}},
+		{a: math.MinInt, b: -1, noProduct: shared.ErrOverflow, noQuotient: shared.ErrOverflow},
+		{a: -1, b: math.MinInt, noProduct: shared.ErrOverflow, quotient: shared.Quotient{Rem: -1}},
 	}
 	for _, transport := range rpctest.Transports {
 		t.Run(transport.Name, func(t *testing.T) {
@@ -94,18 +93,16 @@ func TestEveryTransportAnswersTheSame(t *testing.T) {
 				for _, row := range rows {
 					args := &shared.Args{A: row.a, B: row.b}
 					var product int
-					var wantErr error
-					if row.overflow {
-						wantErr = shared.ErrOverflow
-					}
 					err := call(t, client, "MathService.Multiply", args, &product)
-					if product != row.product || !means(err, wantErr, way) {
-						t.Errorf("by %s: Multiply(%d, %d) = %d, %v, want %d, %v", way, row.a, row.b, product, err, row.product, wantErr)
+					if product != row.product || !means(err, row.noProduct, way) {
+						t.Errorf("by %s: Multiply(%d, %d) = %d, %v, want %d, %v",
+							way, row.a, row.b, product, err, row.product, row.noProduct)
 					}
 					var quotient shared.Quotient
 					err = call(t, client, "MathService.Divide", args, &quotient)
-					if quotient != row.quotient || !means(err, row.err, way) {
-						t.Errorf("by %s: Divide(%d, %d) = %v, %v, want %v, %v", way, row.a, row.b, quotient, err, row.quotient, row.err)
+					if quotient != row.quotient || !means(err, row.noQuotient, way) {
+						t.Errorf("by %s: Divide(%d, %d) = %v, %v, want %v, %v",
+							way, row.a, row.b, quotient, err, row.quotient, row.noQuotient)
 					}
 				}
 			}
@@ -120,7 +117,8 @@ func TestEveryTransportAnswersTheSame(t *testing.T) {
 			}
 			client.Close()
 			for way, call := range ways {
-				if err := call(t, client, "MathService.Multiply", &shared.Args{A: 1, B: 1}, new(int)); !errors.Is(err, rpc.ErrShutdown) {
+				err := call(t, client, "MathService.Multiply", &shared.Args{A: 1, B: 1}, new(int))
+				if !errors.Is(err, rpc.ErrShutdown) {
 					t.Errorf("by %s, after Close: %v, want rpc.ErrShutdown", way, err)
 				}
 			}

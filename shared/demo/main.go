@@ -29,7 +29,8 @@ func main() {
 		folders = append(folders, pair.Folder)
 	}
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./shared/demo [-addr localhost:0] [%s]\n", strings.Join(folders, "] ["))
+		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./shared/demo [-addr localhost:0] [%s]\n",
+			strings.Join(folders, "] ["))
 		flag.PrintDefaults()
 	}
 	flag.Parse()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
-	"maps"
 	"os"
 	"os/exec"
 	"path"
@@ -13,11 +11,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"example.com/netrpc/shared/programtest"
-	"example.com/netrpc/shared/readme"
 )
 
 // shell runs the commands of a page: servers on free ports, and the rest with those ports.
@@ -52,6 +48,7 @@ func port(folder string) string {
 }
 
 var (
+	goServer  = regexp.MustCompile(`^go run \./(\w+)/server`)
 	goRun     = regexp.MustCompile(`go run \./(\w+/(?:server|client|demo))`)
 	client    = regexp.MustCompile(`^(?:go run \./|python3 |node )(\w+)/client`)
 	address   = regexp.MustCompile(`(localhost|127\.0\.0\.1|\[::1\]):(\d+)`)
@@ -59,19 +56,15 @@ var (
 	operator  = regexp.MustCompile(`[;&|]`)
 )
 
-// start starts a server, in place of the command that starts it on its default port.
-func (sh *shell) start(command string) (printed string, err error) {
-	match := goRun.FindStringSubmatch(command)
-	if match == nil {
-		return "", fmt.Errorf("no server of this repository")
-	}
+// start starts the server of a folder, in place of the command that starts it on its default port.
+func (sh *shell) start(folder, command string) (printed string, err error) {
 	args := append([]string{"-addr", "127.0.0.1:0"}, strings.Fields(command)[3:]...)
-	server, err := sh.programs.Start(sh.programs.Path(match[1]), args...)
+	server, err := sh.programs.Start(sh.programs.Path(folder+"/server"), args...)
 	if err != nil {
 		return "", err
 	}
 	sh.running = append(sh.running, server)
-	sh.ports[port(path.Dir(match[1]))] = server.Addr[strings.LastIndex(server.Addr, ":")+1:]
+	sh.ports[port(folder)] = server.Addr[strings.LastIndex(server.Addr, ":")+1:]
 	return sh.documented(server.First + "\n"), nil
 }
 
@@ -112,8 +105,7 @@ func (sh *shell) run(ctx context.Context, command string) (printed string, exitC
 	return sh.documented(result.Stdout), result.ExitCode, err
 }
 
-// documented returns printed with the page's ports in place of those in use. Another port
-// stays as it is, and is marked if the page has it: then it is right by accident.
+// documented returns printed with the page's ports in place of those in use.
 func (sh *shell) documented(printed string) string {
 	printed = listening.ReplaceAllStringFunc(printed, func(line string) string {
 		folder := listening.FindStringSubmatch(line)[1]
@@ -140,16 +132,17 @@ var (
 )
 
 // do runs a step and reports what differs from the page.
-func (sh *shell) do(t *testing.T, page string, s readme.Step) {
+func (sh *shell) do(t *testing.T, page string, s programtest.Step) {
 	t.Helper()
 	var got string
 	var exitCode, wantCode int
 	var err error
+	match := goServer.FindStringSubmatch(s.Command)
 	switch {
-	case s.Command == "":
+	case s.Command == "^C":
 		got, err = sh.stop()
-	case strings.HasPrefix(s.Command, "go run ./") && strings.Contains(s.Command, "/server") && strings.HasPrefix(s.Want, s.Command[len("go run ./"):strings.Index(s.Command, "/server")]+"/server: listening on "):
-		got, err = sh.start(s.Command)
+	case match != nil && strings.HasPrefix(s.Want, match[1]+"/server: listening on "):
+		got, err = sh.start(match[1], s.Command)
 	default:
 		command := s.Command
 		if command == "go run ./shared/demo" {
@@ -160,15 +153,16 @@ func (sh *shell) do(t *testing.T, page string, s readme.Step) {
 		got, exitCode, err = sh.run(t.Context(), command)
 		got = building.ReplaceAllString(got, "")
 		if evidence.MatchString(s.Command) { // what the test has seen, also if it now wants something else
-			lines := slices.DeleteFunc(own.FindAllString(got, -1), func(line string) bool { return strings.Contains(line, "_test.go:") })
+			lines := slices.DeleteFunc(own.FindAllString(got, -1), func(line string) bool {
+				return strings.Contains(line, "_test.go:")
+			})
 			got, wantCode = strings.Join(lines, ""), exitCode
 		}
-		if wantCode == 0 && failure.MatchString(s.Want) && !strings.Contains(s.Command, "demo") || failed.MatchString(s.Want) ||
-			strings.HasPrefix(s.Command, "diff ") && s.Want != "" {
-			wantCode = 1
-		}
-		if badUsage.MatchString(s.Want) {
+		switch {
+		case badUsage.MatchString(s.Want):
 			wantCode = 2
+		case failed.MatchString(s.Want), failure.MatchString(s.Want) && !strings.Contains(s.Command, "demo"):
+			wantCode = 1
 		}
 	}
 	if steady(got) != steady(s.Want) {
@@ -179,125 +173,101 @@ func (sh *shell) do(t *testing.T, page string, s readme.Step) {
 	}
 }
 
-// recursive reports whether a command would run this test again, or is one of the Makefile.
-// What it runs is tested here: the Makefile must have it.
-func recursive(t *testing.T, s readme.Step) bool {
-	t.Helper()
-	if s.Command != "go test ./..." && !strings.HasPrefix(s.Command, "make ") {
-		return false
-	}
-	makefile, err := os.ReadFile(root + "/Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := strings.TrimPrefix(s.Command, "make ")
-	if s.Want != "" || s.Command != "go test ./..." && !regexp.MustCompile(`(?m)^[\w ]*\b`+target+`\b[\w ]*:`).Match(makefile) {
-		t.Errorf("line %d: %s: the Makefile does not have it, or nothing tests what it prints", s.Line, s.Command)
-	}
-	return true
-}
-
 // evidence is a command that shows what a test has seen.
 var evidence = regexp.MustCompile(`^go test -v -run '\^(\w+)\$' (\./[\w/]+)$`)
 
-// quoted are the steps of evidence, by package and test.
-type quoted map[string]map[string][]quote
-
+// quote is a step of evidence.
 type quote struct {
-	page string
-	readme.Step
+	page, test string
+	programtest.Step
 }
 
-// check runs the tests of each package once, and compares what each has written with the pages.
-func (q quoted) check(t *testing.T) {
-	for folder, tests := range q {
-		pattern := "^(" + strings.Join(slices.Sorted(maps.Keys(tests)), "|") + ")$"
-		result, err := programs(t).Run(t.Context(), "sh", "-c", "cd '"+root+"' && exec go test -json -run '"+pattern+"' "+folder)
-		if err != nil || result.ExitCode != 0 {
-			t.Errorf("go test -run '%s' %s: exit code %d, %v, %s%s", pattern, folder, result.ExitCode, err, result.Stdout, result.Stderr)
-			continue
+// check runs the tests of a folder once, and compares what each has written with the pages.
+func check(t *testing.T, folder string, quotes []quote) {
+	var names []string
+	for _, quote := range quotes {
+		names = append(names, quote.test)
+	}
+	command := "go test -json -run '^(" + strings.Join(names, "|") + ")$' " + folder
+	result, err := programs(t).Run(t.Context(), "sh", "-c", "cd '"+root+"' && exec "+command)
+	if err != nil || result.ExitCode != 0 {
+		t.Errorf("%s: exit code %d, %v, %s%s", command, result.ExitCode, err, result.Stdout, result.Stderr)
+		return
+	}
+	written := map[string]string{}
+	for decoder := json.NewDecoder(strings.NewReader(result.Stdout)); decoder.More(); {
+		var event struct{ Test, Output string }
+		if err := decoder.Decode(&event); err != nil {
+			t.Fatal(err)
 		}
-		written := map[string]string{}
-		for decoder := json.NewDecoder(strings.NewReader(result.Stdout)); decoder.More(); {
-			var event struct{ Test, Output string }
-			if err := decoder.Decode(&event); err != nil {
-				t.Fatal(err)
-			}
-			name, _, _ := strings.Cut(event.Test, "/")
-			// What a test writes is indented; what net/rpc logs meanwhile is not.
-			if strings.HasPrefix(event.Output, "    ") && !strings.HasPrefix(strings.TrimSpace(event.Output), "--- ") {
-				written[name] += event.Output
-			}
-		}
-		for name, quotes := range tests {
-			for _, quote := range quotes {
-				if written[name] != quote.Want {
-					t.Errorf("%s:%d: %s writes\n%s\nwant\n%s", quote.page, quote.Line, name, written[name], quote.Want)
-				}
-			}
+		name, _, _ := strings.Cut(event.Test, "/")
+		// What a test writes is indented; what net/rpc logs meanwhile is not.
+		if strings.HasPrefix(event.Output, "    ") && !strings.HasPrefix(strings.TrimSpace(event.Output), "--- ") {
+			written[name] += event.Output
 		}
 	}
+	for _, quote := range quotes {
+		if got := written[quote.test]; got != quote.Want {
+			t.Errorf("%s:%d: %s writes\n%s\nwant\n%s", quote.page, quote.Line, quote.test, got, quote.Want)
+		}
+	}
+}
+
+// english returns the English pages. Their twins have the same commands.
+func english(t *testing.T) (pages []*programtest.Page) {
+	t.Helper()
+	all, err := programtest.Pages(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for twins := range slices.Chunk(all, 2) {
+		pages = append(pages, twins[0])
+	}
+	return pages
 }
 
 // Every command of a page runs and prints what stands below it, and fails if an error stands
 // there. A server goes on running until a line ^C. Of go test -v the page has what the test
-// writes, without the lines that go test puts around it. The twins have the same commands.
+// writes, without the lines that go test puts around it.
 func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 	t.Parallel()
 	skipOnWindows(t)
-	look(t)
-	names, err := readme.English(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := quoted{}
-	var tests sync.WaitGroup
-	defer tests.Wait()
-	for _, name := range names {
-		page, err := readme.Read(root, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var steps []readme.Step
+	quotes := map[string][]quote{} // by folder
+	for _, page := range english(t) {
+		var steps []programtest.Step
 		exercise := false
 		for _, block := range page.Blocks {
 			exercise = block.Answer && (exercise || block.Language == "diff")
-			if block.Language != "console" || exercise || strings.HasPrefix(name, "shared/SERVICE.") {
+			if exercise || page.Name == "shared/SERVICE.md" {
 				continue // other tests make the change first, and build the service
 			}
-			some, err := block.Steps()
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			for _, s := range some {
+			for _, s := range block.Steps {
 				if match := evidence.FindStringSubmatch(s.Command); match != nil && s.Want != "" {
-					if shown[match[2]] == nil {
-						shown[match[2]] = map[string][]quote{}
-					}
-					shown[match[2]][match[1]] = append(shown[match[2]][match[1]], quote{name, s})
-				} else if !recursive(t, s) {
+					quotes[match[2]] = append(quotes[match[2]], quote{page.Name, match[1], s})
+				} else if s.Command != "go test ./..." || s.Want != "" { // which runs this test
 					steps = append(steps, s)
 				}
 			}
 		}
-		t.Run(strings.ReplaceAll(name, "/", "_"), func(t *testing.T) {
+		t.Run(strings.ReplaceAll(page.Name, "/", "_"), func(t *testing.T) {
 			t.Parallel()
 			sh := newShell(t, root, programs(t))
 			for _, s := range steps {
-				if tool := strings.Fields(s.Command + " ^C")[0]; tool == "python3" || tool == "node" {
-					interpreter(t, strings.Fields(s.Command)[1]) // or the rest of the page is skipped
+				words := strings.Fields(s.Command)
+				switch _, err := exec.LookPath(words[0]); {
+				case words[0] == "python3", words[0] == "node":
+					interpreter(t, words[1]) // or the rest of the page is skipped
+				case err != nil && words[0] != "^C" && os.Getenv("CI") != "true":
+					t.Logf("line %d: not run: %v", s.Line, err)
+					continue
 				}
-				if tool := strings.Fields(s.Command + " ^C")[0]; tool != "^C" && os.Getenv("CI") != "true" {
-					if _, err := exec.LookPath(tool); err != nil {
-						t.Logf("line %d: not run: %v", s.Line, err)
-						continue
-					}
-				}
-				sh.do(t, name, s)
+				sh.do(t, page.Name, s)
 			}
 		})
 	}
-	shown.check(t)
+	for folder, quotes := range quotes {
+		check(t, folder, quotes)
+	}
 }
 
 // An exercise changes the code as its diff says, in a copy, and its commands print what the
@@ -306,21 +276,13 @@ func TestExercisesHaveTheAnswersThatAreFoldedAway(t *testing.T) {
 	inCI(t)
 	t.Parallel()
 	skipOnWindows(t)
-	names, err := readme.English(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		page, err := readme.Read(root, name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, page := range english(t) {
 		var sh *shell
 		for _, block := range page.Blocks {
 			switch {
 			case block.Answer && block.Language == "diff":
 				copied := t.TempDir()
-				if err := os.CopyFS(copied, withoutGit{os.DirFS(root)}); err != nil {
+				if err := os.CopyFS(copied, repository); err != nil {
 					t.Fatal(err)
 				}
 				change(t, filepath.Join(copied, block.Source), block.Text)
@@ -335,23 +297,11 @@ func TestExercisesHaveTheAnswersThatAreFoldedAway(t *testing.T) {
 				}
 			case !block.Answer:
 				sh = nil
-			case block.Language == "console" && sh != nil:
-				steps, err := block.Steps()
-				if err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-				for _, s := range steps {
-					sh.do(t, name, s)
+			case sh != nil:
+				for _, s := range block.Steps {
+					sh.do(t, page.Name, s)
 				}
 			}
 		}
 	}
-}
-
-// withoutGit is a file system without the folder .git, which changes while git works.
-type withoutGit struct{ fs.FS }
-
-func (w withoutGit) ReadDir(name string) ([]fs.DirEntry, error) {
-	entries, err := fs.ReadDir(w.FS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ".git" }), err
 }

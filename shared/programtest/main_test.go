@@ -1,10 +1,11 @@
 package programtest_test
 
 import (
-	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/rpc"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,10 +29,20 @@ import (
 // root is the repository, seen from here.
 const root = "../.."
 
-// interrupted ends when the tests are interrupted, and built is closed when they have built.
+// repository is what is in it, but for .git, which changes while git works.
+var repository = withoutGit{os.DirFS(root)}
+
+type withoutGit struct{ fs.FS }
+
+func (w withoutGit) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(w.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == ".git" }), err
+}
+
+// interrupted ends when the tests are interrupted, and built are the programs, or nil.
 var (
-	interrupted context.Context
-	built       = make(chan *programtest.Programs, 1)
+	interrupted, _ = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	built          atomic.Pointer[programtest.Programs]
 )
 
 func TestMain(m *testing.M) {
@@ -41,33 +53,37 @@ func TestMain(m *testing.M) {
 	if file, err := os.Executable(); err == nil {
 		os.Setenv("TMPDIR", filepath.Dir(file))
 	}
-	var stop func()
-	interrupted, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	code := make(chan int, 1)
-	go func() { code <- m.Run() }()
-	exitCode := 1
-	select {
-	case exitCode = <-code:
-	case <-interrupted.Done():
+	clean := func() {
+		if programs := built.Load(); programs != nil {
+			programs.Close()
+		}
 	}
-	select {
-	case programs := <-built:
-		programs.Close()
-	default:
-	}
-	os.Exit(exitCode)
+	context.AfterFunc(interrupted, func() {
+		clean()
+		os.Exit(1)
+	})
+	m.Run()
+	clean()
 }
 
+// build opens all code first: go test repeats an old result unless it has seen a test open what
+// the result depends on.
 var build = sync.OnceValues(func() (*programtest.Programs, error) {
+	err := fs.WalkDir(repository, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			_, err = fs.ReadFile(repository, file)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
 	names := []string{"shared/demo"}
 	for _, pair := range programtest.Pairs {
 		names = append(names, pair.Server(), pair.Client())
 	}
 	programs, err := programtest.Build(interrupted, root, names...)
-	if err == nil {
-		built <- programs
-	}
+	built.Store(programs)
 	return programs, err
 })
 
@@ -79,24 +95,6 @@ func programs(t *testing.T) *programtest.Programs {
 		t.Fatal(err)
 	}
 	return programs
-}
-
-// look opens all code of the repository: go test repeats an old result unless it has seen the
-// test open what the result depends on.
-func look(t *testing.T) {
-	t.Helper()
-	err := filepath.WalkDir(root, func(file string, entry os.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && entry.Name() == ".git" {
-			return filepath.SkipDir
-		}
-		if err == nil && entry.Type().IsRegular() {
-			_, err = os.ReadFile(file)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // run runs a program to its end.
@@ -170,7 +168,8 @@ func quick(pair programtest.Pair) []string {
 
 // noAnswer is what a client prints when its time is up.
 func noAnswer(pair programtest.Pair, addr, timeout string) string {
-	return pair.Client() + ": no answer from " + addr + " within " + timeout + "; is that the address of " + pair.Server() + "? -addr sets another\n"
+	return fmt.Sprintf("%s: no answer from %s within %s; is that the address of %s? -addr sets another\n",
+		pair.Client(), addr, timeout, pair.Server())
 }
 
 // skipOnWindows skips a test that sends a signal or needs a shell.
@@ -202,7 +201,8 @@ func interpreter(t *testing.T, script string) string {
 }
 
 // measured is what differs from run to run in what a client, or go test, prints.
-var measured = regexp.MustCompile(`(?m)(one after another: |in flight at once: |--- PASS: \w+ \(|^ok  \t\S+\t)(?:\d+(?:\.\d+)?m?s|\(cached\))`)
+var measured = regexp.MustCompile(`(?m)(one after another: |in flight at once: |--- PASS: \w+ \(|^ok  \t\S+\t)` +
+	`(?:\d+(?:\.\d+)?m?s|\(cached\))`)
 
 // steady returns printed with measured times as T, and replies that come in any order sorted.
 func steady(printed string) string {
@@ -220,24 +220,16 @@ func steady(printed string) string {
 // change applies a diff without line numbers to a file.
 func change(t *testing.T, file, diff string) {
 	t.Helper()
-	var before, after strings.Builder
-	for line := range strings.Lines(diff) {
-		if line[0] != '+' {
-			before.WriteString(line[1:])
-		}
-		if line[0] != '-' {
-			after.WriteString(line[1:])
-		}
-	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Count(text, []byte(before.String())) != 1 {
-		t.Fatalf("%s: does not have once\n%s", file, before.String())
+	before := regexp.MustCompile(`(?m)^\+.*\n|^.`).ReplaceAllString(diff, "")
+	after := regexp.MustCompile(`(?m)^-.*\n|^.`).ReplaceAllString(diff, "")
+	if strings.Count(string(text), before) != 1 {
+		t.Fatalf("%s: does not have once\n%s", file, before)
 	}
-	text = bytes.Replace(text, []byte(before.String()), []byte(after.String()), 1)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), before, after, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

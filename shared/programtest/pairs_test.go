@@ -3,8 +3,6 @@ package programtest_test
 import (
 	"fmt"
 	"math"
-	"net"
-	"os"
 	"regexp"
 	"runtime"
 	"slices"
@@ -61,9 +59,6 @@ exit 1
 			command := []string{programs(t).Path(row.client)}
 			if strings.HasPrefix(row.client, "client.") {
 				command = []string{interpreter(t, row.client), root + "/jsonrpc/client/" + row.client}
-				if _, err := os.ReadFile(command[1]); err != nil { // a result for one script is none for another
-					t.Fatal(err)
-				}
 			}
 			server := start(t, row.server, quick(programtest.Pair{Folder: strings.TrimSuffix(row.server, "/server")})...)
 			for step := range strings.SplitSeq(strings.ReplaceAll(row.transcript, "NAME", row.client)[1:], "$ ") {
@@ -104,30 +99,15 @@ func TestTenCallsInFlightTakeAFractionOfTheTime(t *testing.T) {
 		oneByOne, err1 := time.ParseDuration(times[0][1])
 		atOnce, err2 := time.ParseDuration(times[1][1])
 		if err1 != nil || err2 != nil || oneByOne < time.Second || atOnce < 100*time.Millisecond {
-			t.Fatalf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s and 100ms", times[0][1], times[1][1])
+			t.Fatalf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s and 100ms",
+				times[0][1], times[1][1])
 		}
 		if atOnce <= oneByOne/2 {
 			return
 		}
 		if try == 10 {
-			t.Fatalf("ten times in a row, ten calls at once took more than half the time of ten one after another: %s, %s", times[1][1], times[0][1])
-		}
-	}
-}
-
-func TestPairsMeetOverIPv6(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "[::1]:0")
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip("no IPv6 here: ", err)
-	}
-	l.Close()
-	for _, pair := range programtest.Pairs {
-		server := start(t, pair.Server(), append(quick(pair), "-addr", "[::1]:0")...) // the last -addr counts
-		if got := run(t, pair.Client(), "-addr", server.Addr); got.ExitCode != 0 || !strings.HasPrefix(server.Addr, "[::1]:") {
-			t.Errorf("%s -addr %s: exit %d, %s", pair.Client(), server.Addr, got.ExitCode, got.Stderr)
+			t.Fatalf("ten times in a row, ten calls at once took %s, more than half the %s of ten one after another",
+				times[1][1], times[0][1])
 		}
 	}
 }

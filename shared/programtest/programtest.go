@@ -1,5 +1,5 @@
 // Package programtest builds, runs, starts and stops the programs of this repository, for its
-// tests and for its demo.
+// tests and for its demo. For the tests it also reads the pages.
 package programtest
 
 import (

@@ -2,6 +2,7 @@ package programtest_test
 
 import (
 	"context"
+	"fmt"
 	"go/format"
 	"os"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"example.com/netrpc/shared/programtest"
-	"example.com/netrpc/shared/readme"
 	"example.com/netrpc/shared/rpctest"
 )
 
@@ -42,7 +42,6 @@ type newcomer struct {
 
 // edit replaces a file by what change makes of it. The result has to be as gofmt writes it.
 func (n *newcomer) edit(file string, change func(text string) string) {
-	n.t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil && !os.IsNotExist(err) {
 		n.t.Fatal(err)
@@ -59,8 +58,7 @@ func (n *newcomer) edit(file string, change func(text string) string) {
 }
 
 // obey does what a block says of a file: it writes a new one, adds to one, or changes one.
-func (n *newcomer) obey(block readme.Block) {
-	n.t.Helper()
+func (n *newcomer) obey(block programtest.Block) {
 	file := filepath.Join(n.dir, filepath.FromSlash(block.Named))
 	if block.Language == "diff" {
 		for hunk := range strings.SplitSeq(block.Text, "@@\n") {
@@ -87,7 +85,6 @@ func (n *newcomer) obey(block readme.Block) {
 
 // meetAt puts another port into the files.
 func (n *newcomer) meetAt(port string) {
-	n.t.Helper()
 	for _, file := range n.files {
 		n.edit(file, func(text string) string { return strings.ReplaceAll(text, n.port, port) })
 	}
@@ -107,7 +104,6 @@ func (n *newcomer) shell(ctx context.Context, command string) (programtest.Resul
 
 // build builds what the page has go run. That would leave its program running when it is killed.
 func (n *newcomer) build(program string) {
-	n.t.Helper()
 	result, err := n.shell(n.t.Context(), "go build -buildvcs=false '-ldflags=-s -w' -o '"+n.bin+"/' ./"+program)
 	if err != nil || result.ExitCode != 0 {
 		n.t.Fatalf("go build ./%s: exit code %d, %v\n%s", program, result.ExitCode, err, result.Stdout)
@@ -115,8 +111,7 @@ func (n *newcomer) build(program string) {
 }
 
 // start starts the server on a free port, at which its clients then look for it.
-func (n *newcomer) start(s readme.Step) {
-	n.t.Helper()
+func (n *newcomer) start(s programtest.Step) {
 	n.meetAt(freePort)
 	n.build("server")
 	server, err := programs(n.t).Start(filepath.Join(n.bin, "server"))
@@ -130,8 +125,7 @@ func (n *newcomer) start(s readme.Step) {
 }
 
 // stop stops the server as Ctrl-C does.
-func (n *newcomer) stop(s readme.Step) {
-	n.t.Helper()
+func (n *newcomer) stop(s programtest.Step) {
 	if n.server == nil {
 		n.t.Fatalf("shared/SERVICE.md:%d: no server runs", s.Line)
 	}
@@ -140,16 +134,13 @@ func (n *newcomer) stop(s readme.Step) {
 	}
 	printed, err := n.server.Stop()
 	n.server = nil
-	end := "exit status 0"
-	if err != nil {
-		end = err.Error()
-	}
 	want := "signal: interrupt"
 	if s.Want != "" { // it has had time for a last word
-		want = "exit status 0"
+		want = "<nil>"
 	}
-	if printed != s.Want || end != want {
-		n.t.Errorf("shared/SERVICE.md:%d: after Ctrl-C the server says\n%s\nand ends with %s; want\n%s\nand %s", s.Line, printed, end, s.Want, want)
+	if end := fmt.Sprint(err); printed != s.Want || end != want {
+		n.t.Errorf("shared/SERVICE.md:%d: after Ctrl-C the server says\n%s\nand ends with %s; want\n%s\nand %s",
+			s.Line, printed, end, s.Want, want)
 	}
 }
 
@@ -160,8 +151,7 @@ func (n *newcomer) documented(printed string) string {
 }
 
 // do runs a command that ends by itself. While a call of AddUser is in flight, it calls meanwhile.
-func (n *newcomer) do(s readme.Step, meanwhile func()) {
-	n.t.Helper()
+func (n *newcomer) do(s programtest.Step, meanwhile func()) {
 	words := strings.Fields(s.Command)
 	switch words[0] {
 	case "cd":
@@ -176,29 +166,22 @@ func (n *newcomer) do(s readme.Step, meanwhile func()) {
 	}
 	ctx, cancel := context.WithTimeout(n.t.Context(), rpctest.Patience)
 	defer cancel()
-	type outcome struct {
-		programtest.Result
-		err error
-	}
-	begin := func(command string) <-chan outcome {
-		ended := make(chan outcome, 1)
-		go func() {
-			result, err := n.shell(ctx, command)
-			ended <- outcome{result, err}
-		}()
-		return ended
-	}
-	var got outcome
 	_, name, adds := strings.Cut(s.Command, " -add ")
 	name, _, givesUp := strings.Cut(name, " -timeout 1s")
 	if adds && n.server == nil {
 		n.t.Fatalf("shared/SERVICE.md:%d: no server runs", s.Line)
 	}
+	var got programtest.Result
+	var err error
 	if !adds {
-		got = <-begin(s.Command)
+		got, err = n.shell(ctx, s.Command)
 	}
 	for limit := time.Second; adds; limit *= 4 {
-		ended := begin(strings.Replace(s.Command, "-timeout 1s", "-timeout "+limit.String(), 1))
+		ended := make(chan bool)
+		go func() {
+			got, err = n.shell(ctx, strings.Replace(s.Command, "-timeout 1s", "-timeout "+limit.String(), 1))
+			close(ended)
+		}()
 		select {
 		case line := <-n.server.Lines:
 			n.said += line + "\n"
@@ -206,8 +189,9 @@ func (n *newcomer) do(s readme.Step, meanwhile func()) {
 				n.t.Errorf("shared/SERVICE.md:%d: the server says %q, want %q", s.Line, line, want)
 			}
 			meanwhile()
-			got, adds = <-ended, false
-		case got = <-ended:
+			<-ended
+			adds = false
+		case <-ended:
 			// On a slow machine a client may give up before it has sent a request. Then it gets more time.
 			adds = givesUp && limit < rpctest.Patience
 		}
@@ -216,43 +200,31 @@ func (n *newcomer) do(s readme.Step, meanwhile func()) {
 	if strings.HasPrefix(s.Want, "client: ") {
 		wantCode = 1
 	}
-	if printed := n.documented(got.Stdout); printed != steady(s.Want) || got.ExitCode != wantCode || got.err != nil {
+	if printed := n.documented(got.Stdout); printed != steady(s.Want) || got.ExitCode != wantCode || err != nil {
 		n.t.Errorf("shared/SERVICE.md:%d: %s printed\n%s\nexit code %d, %v; want\n%s\nexit code %d",
-			s.Line, s.Command, printed, got.ExitCode, got.err, s.Want, wantCode)
+			s.Line, s.Command, printed, got.ExitCode, err, s.Want, wantCode)
 	}
-}
-
-// steps returns the steps of a block.
-func (n *newcomer) steps(block readme.Block) []readme.Step {
-	n.t.Helper()
-	steps, err := block.Steps()
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return steps
 }
 
 // terminals does what one terminal shows. If that is a server from its start to Ctrl-C, the
 // other terminal shows what happens meanwhile: Ctrl-C is the last, unless its last call is one of
 // AddUser; then Ctrl-C comes in the middle of it. It reports whether the other one is done, too.
-func (n *newcomer) terminals(one, other readme.Block) (both bool) {
-	n.t.Helper()
-	steps := n.steps(one)
-	for i, s := range steps {
+func (n *newcomer) terminals(one, other programtest.Block) (both bool) {
+	for i, s := range one.Steps {
 		switch {
-		case s.Command == "":
+		case s.Command == "^C":
 			n.stop(s)
 		case s.Command != "go run ./server":
 			n.do(s, func() {})
-		case i+1 == len(steps):
+		case i+1 == len(one.Steps):
 			n.start(s)
 		default:
 			n.start(s)
-			for _, s := range n.steps(other) {
-				n.do(s, func() { n.stop(steps[i+1]) })
+			for _, s := range other.Steps {
+				n.do(s, func() { n.stop(one.Steps[i+1]) })
 			}
 			if n.server != nil {
-				n.stop(steps[i+1])
+				n.stop(one.Steps[i+1])
 			}
 			return true
 		}
@@ -267,7 +239,7 @@ func TestYourOwnServiceWorksAsItsPageSays(t *testing.T) {
 	inCI(t)
 	t.Parallel()
 	skipOnWindows(t)
-	page, err := readme.Read(root, "shared/SERVICE.md")
+	page, err := programtest.ReadPage(root, "shared/SERVICE.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +259,7 @@ func TestYourOwnServiceWorksAsItsPageSays(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	n.do(readme.Step{Command: "go vet ./..."}, nil)
+	n.do(programtest.Step{Command: "go vet ./..."}, nil)
 	for text, times := range n.patient {
 		if times != 1 {
 			t.Errorf("shared/SERVICE.md: %s stands there %d times, want once", text, times)
@@ -298,7 +270,7 @@ func TestYourOwnServiceWorksAsItsPageSays(t *testing.T) {
 // The page has call as it stands in stub.go, and needs nothing else of this module but what it
 // says to copy.
 func TestYourOwnServiceNeedsNothingOfThisModule(t *testing.T) {
-	page, err := readme.Read(root, "shared/SERVICE.md")
+	page, err := programtest.ReadPage(root, "shared/SERVICE.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,14 +278,14 @@ func TestYourOwnServiceNeedsNothingOfThisModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := false
+	hasCall := false
 	for _, block := range page.Blocks {
-		found = found || strings.HasPrefix(block.Text, "// call ") && strings.Contains(string(stub), block.Text)
+		hasCall = hasCall || strings.HasPrefix(block.Text, "// call ") && strings.Contains(string(stub), block.Text)
 		if strings.Contains(block.Text, "example.com/netrpc") {
 			t.Errorf("shared/SERVICE.md:%d: the block needs this module:\n%s", block.Line, block.Text)
 		}
 	}
-	if !found {
+	if !hasCall {
 		t.Error("no block of the page is call as it stands in shared/stub.go")
 	}
 }

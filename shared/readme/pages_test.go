@@ -1,3 +1,5 @@
+// Package readme has no code: its tests check what the pages of this repository quote, name and
+// link to. Their commands are run in shared/programtest.
 package readme
 
 import (
@@ -10,28 +12,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"example.com/netrpc/shared/programtest"
 )
 
 // root is the repository, seen from here. Files are named as from there.
 const root = "../.."
 
-// pages returns the pages, each English one before its Chinese twin.
-func pages(t *testing.T) (all []*Page) {
+func pages(t *testing.T) []*programtest.Page {
 	t.Helper()
-	names, err := English(root)
+	pages, err := programtest.Pages(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		for _, name := range []string{name, Chinese(name)} {
-			page, err := Read(root, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, page)
-		}
-	}
-	return all
+	return pages
 }
 
 func read(t *testing.T, name string) string {
@@ -58,7 +53,7 @@ func TestPagesQuoteTheCode(t *testing.T) {
 				text = strings.ReplaceAll(text, "\t// \n", "\t//\n")
 			case "go":
 			case "diff":
-				text = removed(text)
+				text = regexp.MustCompile(`(?m)^\+.*\n|^.`).ReplaceAllString(text, "") // what it finds
 			case "console", "mermaid":
 				continue
 			default:
@@ -74,40 +69,28 @@ func TestPagesQuoteTheCode(t *testing.T) {
 	}
 }
 
-// removed returns the lines that a diff finds.
-func removed(diff string) (old string) {
-	for line := range strings.Lines(diff) {
-		if line[0] != '+' {
-			old += line[1:]
-		}
-	}
-	return old
-}
-
 var (
-	testName = regexp.MustCompile(`\b(?:Test|Example|Benchmark)[A-Z_]\w*`)
-	declared = regexp.MustCompile(`(?m)^func ((?:Test|Example|Benchmark)\w+)\(`)
-	link     = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
-	testRun  = regexp.MustCompile(`go test .*-run '?\^?((?:Test|Example)\w+)\$?'? \./([\w/]+)`)
-	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	testName   = regexp.MustCompile(`\b(?:Test|Example|Benchmark)[A-Z_]\w*`)
+	declared   = regexp.MustCompile(`(?m)^func ((?:Test|Example|Benchmark)\w+)\(`)
+	link       = regexp.MustCompile(`\[([^\]]*)\]\(([^)]*)\)`)
+	testRun    = regexp.MustCompile(`go test .*-run '?\^?((?:Test|Example)\w+)\$?'? \./([\w/]+)`)
+	heading    = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	makeTarget = regexp.MustCompile("`make (\\w+)`")
 )
 
 // Every test that a page, or the code, names exists, and one that a page has run is in the
 // folder that the command names.
 func TestNamedTestsExist(t *testing.T) {
-	exists := map[string]bool{"TestMain": true} // test, or folder/test
-	texts := map[string]string{}
-	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && entry.Name() == ".git" {
-			return fs.SkipDir // it changes while git works
-		}
-		if err != nil || !entry.Type().IsRegular() || filepath.Ext(file) != ".go" && filepath.Ext(file) != ".md" {
+	texts, exists := map[string]string{}, map[string]bool{"TestMain": true} // test, or folder/test
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
-		}
-		name, _ := filepath.Rel(root, file)
-		name = filepath.ToSlash(name)
-		texts[name] = read(t, name)
-		if strings.HasSuffix(name, "_test.go") {
+		case entry.IsDir() && name == ".git": // it changes while git works
+			return fs.SkipDir
+		case strings.HasPrefix(name, "shared/SERVICE."): // its tests are the reader's
+		case path.Ext(name) == ".go", path.Ext(name) == ".md":
+			texts[name] = read(t, name)
 			for _, match := range declared.FindAllStringSubmatch(texts[name], -1) {
 				exists[match[1]], exists[path.Dir(name)+"/"+match[1]] = true, true
 			}
@@ -118,19 +101,14 @@ func TestNamedTestsExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range texts {
-		for i, line := range strings.Split(text, "\n") {
-			if strings.HasPrefix(name, "shared/SERVICE.") {
-				continue // its tests are the reader's
+		for _, test := range testName.FindAllString(text, -1) {
+			if !exists[test] {
+				t.Errorf("%s: names %s, which does not exist", name, test)
 			}
-			for _, test := range testName.FindAllString(line, -1) {
-				if !exists[test] {
-					t.Errorf("%s:%d: names %s, which does not exist", name, i+1, test)
-				}
-			}
-			for _, match := range testRun.FindAllStringSubmatch(line, -1) {
-				if filepath.Ext(name) == ".md" && !exists[match[2]+"/"+match[1]] {
-					t.Errorf("%s:%d: %s is not in ./%s", name, i+1, match[1], match[2])
-				}
+		}
+		for _, match := range testRun.FindAllStringSubmatch(text, -1) {
+			if path.Ext(name) == ".md" && !exists[match[2]+"/"+match[1]] {
+				t.Errorf("%s: %s is not in ./%s", name, match[1], match[2])
 			}
 		}
 	}
@@ -155,38 +133,35 @@ func anchors(prose string) map[string]bool {
 // Every link leads somewhere, and one whose text is a test to the file that declares it. A
 // Chinese page leads to Chinese pages.
 func TestLinksLeadToWhatTheyName(t *testing.T) {
-	all := pages(t)
 	headings := map[string]map[string]bool{}
-	for _, page := range all {
+	for _, page := range pages(t) {
 		headings[page.Name] = anchors(page.Prose)
 	}
-	for i, page := range all {
-		english := all[i-i%2].Name
-		for i, line := range strings.Split(page.Prose, "\n") {
-			for _, match := range regexp.MustCompile("`make (\\w+)`").FindAllStringSubmatch(line, -1) {
-				if !regexp.MustCompile(`(?m)^[\w ]*\b` + match[1] + `\b[\w ]*:`).MatchString(read(t, "Makefile")) {
-					t.Errorf("%s:%d: the Makefile has no target %s", page.Name, i+1, match[1])
-				}
+	for _, page := range pages(t) {
+		english := strings.Replace(page.Name, ".zh-CN", "", 1)
+		for _, match := range makeTarget.FindAllStringSubmatch(page.Prose, -1) {
+			if !regexp.MustCompile(`(?m)^[\w ]*\b` + match[1] + `\b[\w ]*:`).MatchString(read(t, "Makefile")) {
+				t.Errorf("%s: the Makefile has no target %s", page.Name, match[1])
 			}
-			for _, match := range link.FindAllStringSubmatch(line, -1) {
-				text, target := match[1], match[2]
-				if strings.HasPrefix(target, "https://") {
-					continue
-				}
-				file, anchor, hasAnchor := strings.Cut(target, "#")
-				if file = path.Join(path.Dir(page.Name), file); strings.HasPrefix(target, "#") {
-					file = page.Name
-				}
-				switch _, err := os.Stat(filepath.Join(root, file)); {
-				case target == "" || err != nil:
-					t.Errorf("%s:%d: %s leads nowhere: %v", page.Name, i+1, match[0], err)
-				case hasAnchor && !headings[file][anchor]:
-					t.Errorf("%s:%d: %s leads nowhere: %s has no heading #%s", page.Name, i+1, match[0], file, anchor)
-				case testName.FindString(text) == text && text != "" && !strings.Contains(read(t, file), "\nfunc "+text+"("):
-					t.Errorf("%s:%d: %s: %s does not declare it", page.Name, i+1, match[0], file)
-				case page.Name != english && headings[file] != nil && !strings.Contains(file, ".zh-CN.") && file != english:
-					t.Errorf("%s:%d: %s leads to an English page", page.Name, i+1, match[0])
-				}
+		}
+		for _, match := range link.FindAllStringSubmatch(page.Prose, -1) {
+			text, target := match[1], match[2]
+			if strings.HasPrefix(target, "https://") {
+				continue
+			}
+			file, anchor, hasAnchor := strings.Cut(target, "#")
+			if file = path.Join(path.Dir(page.Name), file); strings.HasPrefix(target, "#") {
+				file = page.Name
+			}
+			switch _, err := os.Stat(filepath.Join(root, file)); {
+			case target == "" || err != nil:
+				t.Errorf("%s: %s leads nowhere: %v", page.Name, match[0], err)
+			case hasAnchor && !headings[file][anchor]:
+				t.Errorf("%s: %s leads nowhere: %s has no heading #%s", page.Name, match[0], file, anchor)
+			case testName.FindString(text) == text && text != "" && !strings.Contains(read(t, file), "\nfunc "+text+"("):
+				t.Errorf("%s: %s: %s does not declare it", page.Name, match[0], file)
+			case page.Name != english && headings[file] != nil && !strings.Contains(file, ".zh-CN.") && file != english:
+				t.Errorf("%s: %s leads to an English page", page.Name, match[0])
 			}
 		}
 	}
@@ -200,7 +175,7 @@ var (
 
 // outline returns what a page must have in common with its twin: a line for each section, with
 // its links, code and figures, and its blocks; of a diagram only the structure.
-func outline(page *Page) []string {
+func outline(page *programtest.Page) []string {
 	var lines []string
 	for i, section := range regexp.MustCompile(`(?m)^#`).Split(page.Prose, -1) {
 		level := len(section) - len(strings.TrimLeft(section, "#"))
@@ -231,11 +206,10 @@ func outline(page *Page) []string {
 func TestBothLanguagesSayTheSame(t *testing.T) {
 	for twins := range slices.Chunk(pages(t), 2) {
 		en, zh := outline(twins[0]), outline(twins[1])
-		for i := range max(len(en), len(zh)) {
-			if i >= len(en) || i >= len(zh) {
-				t.Errorf("%s has %d sections and blocks, %s has %d", twins[0].Name, len(en), twins[1].Name, len(zh))
-				break
-			}
+		if len(en) != len(zh) {
+			t.Errorf("%s has %d sections and blocks, %s has %d", twins[0].Name, len(en), twins[1].Name, len(zh))
+		}
+		for i := range min(len(en), len(zh)) {
 			if en[i] != zh[i] {
 				t.Errorf("%s has\n%s\n%s has\n%s", twins[0].Name, en[i], twins[1].Name, zh[i])
 			}
@@ -262,7 +236,8 @@ func TestPagesAreShortAndNarrow(t *testing.T) {
 		}
 		for _, block := range page.Blocks {
 			for line := range strings.Lines(block.Text) {
-				if width := len([]rune(strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    "))); width > 98 && block.Language != "mermaid" {
+				line = strings.ReplaceAll(strings.TrimSuffix(line, "\n"), "\t", "    ")
+				if width := utf8.RuneCountInString(line); width > 98 && block.Language != "mermaid" {
 					t.Errorf("%s:%d: a block that is %d characters wide, want at most 98: %s", page.Name, block.Line, width, line)
 				}
 			}
