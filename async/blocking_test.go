@@ -1,6 +1,7 @@
 package async_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/rpc"
@@ -13,41 +14,32 @@ import (
 )
 
 // The tutorial (end of §4.2, C16): who does not want to wait blocked for the result can
-// use Go. So it is: Go returns before the reply.
-func TestGoReturnsBeforeTheReply(t *testing.T) {
+// use Go. So it is: Go returns before the reply. Left unsaid: it encodes and writes the request
+// in the caller's goroutine (golang/go#13442), and blocks there while the peer does not read:
+// over net.Pipe, which has no buffer, at once.
+func TestGoWaitsForTheSendingOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
-		client, _ := rpctest.Gob.Connect(t, Sleeper{})
-		begin := time.Now()
-		call := client.Go("Sleeper.Sleep", time.Minute, new(time.Duration), nil)
-		saw.Add("Go returned after %v; the call has ended: %t", time.Since(begin), len(call.Done) > 0)
-		<-call.Done
-		saw.Add("the reply came after %v, with the error %v", time.Since(begin), call.Error)
-		saw.Want(t, `
-Go returned after 0s; the call has ended: false
-the reply came after 1m0s, with the error <nil>`)
-	})
-}
-
-// Left unsaid (C16): Go encodes and writes the request in the caller's goroutine
-// (golang/go#13442). While the peer does not read, it can block there: over net.Pipe,
-// which has no buffer, at once. Without a deadline on the connection, Close is the one way out.
-func TestGoBlocksWhileThePeerDoesNotRead(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var saw rpctest.Transcript
-		ours, theirs := net.Pipe() // nobody reads from theirs
-		defer theirs.Close()
+		ours, theirs := net.Pipe()
 		client := rpc.NewClient(ours)
-		returned := make(chan *rpc.Call, 1)
-		go func() { returned <- client.Go("MathService.Multiply", 1, nil, nil) }()
+		defer client.Close()
+		returned, done := make(chan bool, 1), make(chan *rpc.Call, 1)
+		go func() {
+			client.Go("Sleeper.Sleep", time.Minute, new(time.Duration), done)
+			returned <- true
+		}()
 		time.Sleep(time.Hour) // synctest's, which takes no time
 		saw.Add("nobody reads; an hour later Go has returned: %t", len(returned) > 0)
-		client.Close()
-		call := <-(<-returned).Done
-		saw.Add("after Close it has, and the call has failed: %v", call.Error)
+		begin := time.Now()
+		go rpctest.Server(t, Sleeper{}).ServeConn(theirs)
+		<-returned
+		saw.Add("somebody reads; Go returns after %v; the call has ended: %t", time.Since(begin), len(done) > 0)
+		call := <-done
+		saw.Add("the reply comes after %v, with the error %v", time.Since(begin), call.Error)
 		saw.Want(t, `
 nobody reads; an hour later Go has returned: false
-after Close it has, and the call has failed: io: read/write on closed pipe`)
+somebody reads; Go returns after 0s; the call has ended: false
+the reply comes after 1m0s, with the error <nil>`)
 	})
 }
 
@@ -55,34 +47,29 @@ after Close it has, and the call has failed: io: read/write on closed pipe`)
 // blocks. How many depends on the system, but all buffers have an end: of two clients that
 // send the same, the one whose peer does not read is still at it when the other has done.
 func TestGoBlocksOverTCPOnceTheBuffersAreFull(t *testing.T) {
-	const (
-		few  = 100  // requests of some 30 bytes: less than any buffer
-		many = 1024 // requests of 64 KiB: more than any buffer
-	)
 	var saw rpctest.Transcript
 	l, large := rpctest.Listen(t), strings.Repeat("x", 64<<10)
-	// begin has a goroutine send to a new peer, and tell when Go has returned few times, then many.
+	// begin has a goroutine send to a new peer 100 small requests, which are less than any buffer,
+	// and 1024 large ones, which are more. It tells when Go has returned from the small ones, and
+	// then from how many of the large ones without an error.
 	begin := func() (peer net.Conn, returned <-chan int) {
-		ours, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		peer, err = l.Accept()
-		if err != nil {
+		ours, err1 := net.Dial("tcp", l.Addr().String())
+		peer, err2 := l.Accept()
+		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
 		client, times := rpc.NewClient(ours), make(chan int, 2)
 		t.Cleanup(func() { peer.Close(); client.Close() })
 		go func() {
-			for range few {
+			for range 100 {
 				client.Go("MathService.Multiply", 1, nil, nil)
 			}
-			times <- few
-			failed := 0
-			for range many {
-				failed += len(client.Go("MathService.Multiply", large, nil, nil).Done)
+			times <- 100
+			sent := 0
+			for range 1024 {
+				sent += 1 - len(client.Go("MathService.Multiply", large, nil, nil).Done)
 			}
-			times <- many - failed
+			times <- sent
 		}()
 		return peer, times
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/rpc"
 	"slices"
@@ -16,32 +17,50 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
-// Worker counts words for a master. It is killed when it comes to lastWord.
-type Worker struct {
-	conn     net.Conn
-	lastWord string
-}
+// Worker counts words for a master.
+type Worker struct{}
 
 // Map counts the words of text. It only computes: twice does the same as once.
-func (w *Worker) Map(text string, counts *map[string]int) error {
+func (Worker) Map(text string, counts *map[string]int) error {
 	*counts = make(map[string]int)
 	for _, word := range strings.Fields(text) {
-		if word == w.lastWord {
-			return w.conn.Close() // all that a master sees of a killed process
-		}
 		(*counts)[word]++
 	}
 	return nil
 }
 
-// startWorker starts a worker, an rpc server of its own, and connects to it.
-func startWorker(lastWord string) *rpc.Client {
+// mortalConn is a worker's connection that is lost after as many bytes, there and back: that is
+// all that a master sees of a killed process.
+type mortalConn struct {
+	net.Conn
+	left atomic.Int64
+}
+
+func (c *mortalConn) Read(p []byte) (int, error)  { return c.pass(p, c.Conn.Read) }
+func (c *mortalConn) Write(p []byte) (int, error) { return c.pass(p, c.Conn.Write) }
+
+func (c *mortalConn) pass(p []byte, pass func([]byte) (int, error)) (int, error) {
+	n, err := pass(p[:min(int64(len(p)), max(0, c.left.Load()))])
+	if c.left.Add(int64(-n)) <= 0 {
+		c.Close()
+		return n, io.ErrClosedPipe
+	}
+	return n, err
+}
+
+const healthy = math.MaxInt64 // is how many bytes a worker lives that does not die
+
+// startWorker starts a worker, an rpc server of its own, that dies after as many bytes, and
+// connects to it.
+func startWorker(bytes int64) *rpc.Client {
 	ours, theirs := net.Pipe() // between machines: net.Listen and net.Dial
 	server := rpc.NewServer()
-	if err := server.Register(&Worker{theirs, lastWord}); err != nil {
+	if err := server.Register(Worker{}); err != nil {
 		log.Fatal(err)
 	}
-	go server.ServeConn(theirs)
+	conn := &mortalConn{Conn: theirs}
+	conn.left.Store(bytes)
+	go server.ServeConn(conn)
 	return rpc.NewClient(ours)
 }
 
@@ -93,11 +112,12 @@ func countWords(pieces []string, workers ...*rpc.Client) (total map[string]int, 
 // it, or when the answer was on its way. So the task is done again, and that is right because Map
 // is idempotent, and because only what arrives is added up: each piece counts once.
 func Example_mapReduce() {
-	workers := []*rpc.Client{startWorker(""), startWorker("sat"), startWorker("")}
+	workers := []*rpc.Client{startWorker(healthy), startWorker(100), startWorker(healthy)} // one will die
 	for _, worker := range workers {
 		defer worker.Close()
 	}
-	pieces := []string{"the cat sat on the mat", "the dog sat on the cat", "the end of the cat", "the mat of the dog"}
+	pieces := []string{"the cat sat on the mat", "the dog sat on the cat",
+		"the end of the cat", "the mat of the dog"}
 	counts, again, err := countWords(pieces, workers...)
 	fmt.Printf("handed out again: %q\n", again)
 	fmt.Println(counts, err)
@@ -106,49 +126,15 @@ func Example_mapReduce() {
 	// map[cat:3 dog:2 end:1 mat:2 of:2 on:2 sat:2 the:8] <nil>
 }
 
-// mortalConn is a worker's connection that is lost after as many bytes, there and back.
-type mortalConn struct {
-	net.Conn
-	left atomic.Int64
-}
-
-func (c *mortalConn) Read(p []byte) (int, error)  { return c.pass(p, c.Conn.Read) }
-func (c *mortalConn) Write(p []byte) (int, error) { return c.pass(p, c.Conn.Write) }
-
-func (c *mortalConn) pass(p []byte, pass func([]byte) (int, error)) (int, error) {
-	n, err := pass(p[:min(int64(len(p)), max(0, c.left.Load()))])
-	if c.left.Add(int64(-n)) <= 0 {
-		c.Close()
-		return n, io.ErrClosedPipe
-	}
-	return n, err
-}
-
-// startMortal starts a worker that dies after as many bytes, and connects to it.
-func startMortal(t *testing.T, bytes int64) *rpc.Client {
-	t.Helper()
-	ours, theirs := net.Pipe()
-	conn := &mortalConn{Conn: theirs}
-	conn.left.Store(bytes)
-	go rpctest.Server(t, new(Worker)).ServeConn(conn)
-	return rpc.NewClient(ours)
-}
-
 // countFour has four pieces counted, and closes the workers.
-func countFour(t *testing.T, workers ...*rpc.Client) (counts, again string, err error) {
-	t.Helper()
+func countFour(workers ...*rpc.Client) (counts, again string, err error) {
+	defer time.AfterFunc(rpctest.Patience, func() { panic("countWords does not end") }).Stop()
 	for _, worker := range workers {
 		defer worker.Close()
 	}
-	ended := make(chan error, 1)
-	go func() {
-		total, pieces, err := countWords([]string{"a b", "a c", "b c", "a a"}, workers...)
-		slices.Sort(pieces)
-		counts, again = fmt.Sprint(total), fmt.Sprintf("%q", pieces)
-		ended <- err
-	}()
-	err = rpctest.Within(t, ended, "countWords")
-	return counts, again, err
+	total, pieces, err := countWords([]string{"a b", "a c", "b c", "a a"}, workers...)
+	slices.Sort(pieces)
+	return fmt.Sprint(total), fmt.Sprintf("%q", pieces), err
 }
 
 // Workers may die at any byte: of the first task or the last, in the request or in the answer.
@@ -159,11 +145,11 @@ func TestWordsAreExactWheneverWorkersDie(t *testing.T) {
 		const words, all = "map[a:4 b:2 c:2]", 700 // more bytes than a worker has to do with
 		var exact, exactOrError int
 		for n := range int64(all) {
-			counts, again, err := countFour(t, startMortal(t, n), startMortal(t, n), startWorker(""))
+			counts, again, err := countFour(startWorker(n), startWorker(n), startWorker(healthy))
 			if err == nil && counts == words {
 				exact++
 			}
-			counts, _, err = countFour(t, startMortal(t, n), startMortal(t, n))
+			counts, _, err = countFour(startWorker(n), startWorker(n))
 			if err != nil || counts == words {
 				exactOrError++
 			}
@@ -188,7 +174,7 @@ func TestAWorkerThatHangsIsGivenUp(t *testing.T) {
 		mute, theirs := net.Pipe() // nobody reads from theirs
 		defer theirs.Close()
 		begin := time.Now()
-		counts, again, err := countFour(t, rpc.NewClient(mute), startWorker(""))
+		counts, again, err := countFour(rpc.NewClient(mute), startWorker(healthy))
 		saw.Add("after %v: %s, %v, handed out again: %s", time.Since(begin), counts, err, again)
 		saw.Want(t, `
 after 10s: map[a:4 b:2 c:2], <nil>, handed out again: ["a b"]`)

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/netrpc/shared"
 	"example.com/netrpc/shared/rpctest"
 )
 
@@ -34,46 +35,7 @@ the next reply: that of Sleep(3s) = 3s, <nil>`)
 	})
 }
 
-// Relay is a service of two methods, of which First waits for Second.
-type Relay struct {
-	second   chan bool
-	executed []string
-}
-
-// First ends when Second has been executed.
-func (r *Relay) First(_ int, _ *int) error {
-	<-r.second
-	r.executed = append(r.executed, "First")
-	return nil
-}
-
-// Second lets First end.
-func (r *Relay) Second(_ int, _ *int) error {
-	r.executed = append(r.executed, "Second")
-	close(r.second)
-	return nil
-}
-
-// Nothing promises the order of execution either (C14): each request of a
-// connection has a goroutine of its own, and a later one can overtake.
-func TestOrderOfExecutionIsNotPromised(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var saw rpctest.Transcript
-		relay := &Relay{second: make(chan bool)}
-		client, _ := rpctest.Gob.Connect(t, relay)
-		first := client.Go("Relay.First", 1, new(int), nil)
-		second := client.Go("Relay.Second", 1, new(int), nil)
-		<-first.Done
-		<-second.Done
-		saw.Add("sent: First, %v; Second, %v", first.Error, second.Error)
-		saw.Add("executed: %v", relay.executed)
-		saw.Want(t, `
-sent: First, <nil>; Second, <nil>
-executed: [Second First]`)
-	})
-}
-
-// Gate is a service at which a call can be made to wait.
+// Gate is a service at which a call waits.
 type Gate chan bool
 
 // Wait returns n when the gate is opened.
@@ -83,10 +45,23 @@ func (g Gate) Wait(n int, reply *int) error {
 	return nil
 }
 
-// Pass returns n at once.
-func (g Gate) Pass(n int, reply *int) error {
-	*reply = n
-	return nil
+// Nothing promises the order of execution either (C14): each request of a
+// connection has a goroutine of its own, and a later one can overtake.
+func TestOrderOfExecutionIsNotPromised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var saw rpctest.Transcript
+		gate := make(Gate)
+		client, _ := rpctest.Gob.Connect(t, gate, new(shared.MathService))
+		first := client.Go("Gate.Wait", 1, new(int), nil)
+		err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
+		saw.Add("the second call has been executed, %v; the first: %t", err, len(first.Done) > 0)
+		close(gate)
+		<-first.Done
+		saw.Add("now the first has, too, %v", first.Error)
+		saw.Want(t, `
+the second call has been executed, <nil>; the first: false
+now the first has, too, <nil>`)
+	})
 }
 
 // A call cannot be taken back (end of §4.2). When its caller has given up, its
@@ -95,7 +70,7 @@ func TestLateReplyIsStillWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
 		gate := make(Gate)
-		client, _ := rpctest.Gob.Connect(t, gate)
+		client, _ := rpctest.Gob.Connect(t, gate, new(shared.MathService))
 		var reply int
 		call := client.Go("Gate.Wait", 42, &reply, nil)
 		select {
@@ -103,14 +78,14 @@ func TestLateReplyIsStillWritten(t *testing.T) {
 		case <-time.After(time.Second):
 			saw.Add("the caller gives up Wait(42) after 1s: the variable holds %d", reply)
 		}
-		err := client.Call("Gate.Pass", 9, &reply)
-		saw.Add("Pass(9) replies into the same variable, %v: it holds %d", err, reply)
+		err := client.Call("MathService.Multiply", &shared.Args{A: 3, B: 3}, &reply)
+		saw.Add("Multiply(3, 3) replies into the same variable, %v: it holds %d", err, reply)
 		close(gate)
 		<-call.Done
 		saw.Add("the late answer to Wait(42) comes: it holds %d", reply)
 		saw.Want(t, `
 the caller gives up Wait(42) after 1s: the variable holds 0
-Pass(9) replies into the same variable, <nil>: it holds 9
+Multiply(3, 3) replies into the same variable, <nil>: it holds 9
 the late answer to Wait(42) comes: it holds 42`)
 	})
 }

@@ -1,29 +1,28 @@
 package jsonrpc_test
 
 import (
-	"bytes"
 	"log"
 	"math"
-	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"example.com/netrpc/shared/rpctest"
 )
 
 // Number is a service for what JSON does to numbers.
-type Number struct{}
+type Number struct{ nans atomic.Int32 }
 
 // Same returns n. An int64 keeps 2^53 + 1 on every machine, an int does not.
-func (Number) Same(n int64, reply *int64) error {
+func (*Number) Same(n int64, reply *int64) error {
 	*reply = n
 	return nil
 }
 
-// NaN returns a number that JSON cannot write.
-func (Number) NaN(_ int, reply *float64) error {
+// NaN returns a number that JSON cannot write, and counts.
+func (n *Number) NaN(_ int, reply *float64) error {
+	n.nans.Add(1)
 	*reply = math.NaN()
 	return nil
 }
@@ -32,7 +31,7 @@ func (Number) NaN(_ int, reply *float64) error {
 // client with a reply of type any: both read numbers as float64.
 func TestGoPeersKeep2To53Plus1Exact(t *testing.T) {
 	var saw rpctest.Transcript
-	client, tape := rpctest.JSON.Connect(t, Number{})
+	client, tape := rpctest.JSON.Connect(t, new(Number))
 	var exact int64
 	err := client.Call("Number.Same", int64(1<<53+1), &exact)
 	sent, received := tape.Take()
@@ -53,22 +52,21 @@ in an any as the float64 9007199254740992, <nil>`)
 func TestUnmarshalableReplyIsNeverAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var saw rpctest.Transcript
-		var logged bytes.Buffer
+		var logged strings.Builder
 		defer log.SetOutput(log.Writer())
 		log.SetOutput(&logged)
-		ours, theirs := net.Pipe() // without a deadline
-		go rpctest.JSON.Serve(rpctest.Server(t, Number{}), theirs)
-		client := rpctest.JSON.NewClient(ours)
-		defer client.Close()
+		number := new(Number)
+		client, _ := rpctest.JSON.Connect(t, number)
 		call := client.Go("Number.NaN", 0, new(float64), nil)
-		time.Sleep(time.Hour) // synctest's, which takes no time
-		saw.Add("an hour later the call of NaN has ended: %t", len(call.Done) > 0)
+		synctest.Wait() // until nothing moves any more
+		saw.Add("NaN is executed: %d; everything waits; the call has ended: %t",
+			number.nans.Load(), len(call.Done) > 0)
 		var seven int64
 		err := client.Call("Number.Same", 7, &seven)
 		saw.Add("another call: Same(7) = %d, %v", seven, err)
-		saw.Add("logged: %q", &logged)
+		saw.Add("logged: %q", logged.String())
 		saw.Want(t, `
-an hour later the call of NaN has ended: false
+NaN is executed: 1; everything waits; the call has ended: false
 another call: Same(7) = 7, <nil>
 logged: ""`)
 	})

@@ -3,13 +3,11 @@ package tcp_test
 import (
 	"net"
 	"net/rpc"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"example.com/netrpc/shared"
 	"example.com/netrpc/shared/drain"
 	"example.com/netrpc/shared/rpctest"
 )
@@ -53,35 +51,29 @@ func TestEachRequestHasAGoroutine(t *testing.T) {
 // listener of this repository's servers tries again.
 func TestAcceptGivesUpOnAnError(t *testing.T) {
 	var saw rpctest.Transcript
-	for _, row := range []struct {
-		name   string
-		listen func(net.Listener) net.Listener
-	}{
-		{"a plain listener", func(l net.Listener) net.Listener { return l }},
-		{"drain.New", func(l net.Listener) net.Listener { return drain.New(l) }},
-	} {
+	for _, name := range []string{"a plain listener", "drain.New"} {
 		synctest.Test(t, func(t *testing.T) {
 			queue := make(rpctest.Queue, 2)
+			var l net.Listener = queue
+			if name == "drain.New" {
+				l = drain.New(queue)
+			}
 			queue <- &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
 			client := rpc.NewClient(queue.Dial(t))
-			l, server := row.listen(queue), rpctest.Server(t, new(shared.MathService))
-			var returned, answered atomic.Bool
+			returned, done := make(chan bool, 1), make(chan *rpc.Call, 1)
 			go func() {
-				server.Accept(l)
-				returned.Store(true)
+				rpctest.Server(t, newDesk()).Accept(l)
+				returned <- true
 			}()
-			go func() {
-				err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, new(int))
-				answered.Store(err == nil)
-			}()
+			go client.Go("Desk.Double", 1, new(int), done)
 			time.Sleep(time.Hour) // synctest's, which takes no time
-			saw.Add("%s, an hour after %q:", row.name, syscall.EMFILE)
+			saw.Add("%s, an hour after %q:", name, syscall.EMFILE)
 			saw.Add("  rpc.Accept has returned: %t, the next connection is answered: %t",
-				returned.Load(), answered.Load())
+				len(returned) > 0, len(done) > 0 && (<-done).Error == nil)
 			client.Close()
 			l.Close()
 			synctest.Wait()
-			saw.Add("  the listener is closed; rpc.Accept has returned: %t", returned.Load())
+			saw.Add("  the listener is closed; rpc.Accept has returned: %t", len(returned) > 0)
 		})
 	}
 	saw.Want(t, `

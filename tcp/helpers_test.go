@@ -2,11 +2,14 @@ package tcp_test
 
 import (
 	"errors"
-	"fmt"
+	"io"
 	"net"
 	"net/rpc"
-	"os"
 	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Desk is a service that counts the calls which it executes.
@@ -27,12 +30,6 @@ func (d *Desk) Double(n int, reply *int) error {
 	return nil
 }
 
-// Fail fails.
-func (d *Desk) Fail(n int, reply *int) error {
-	d.executed.Add(1)
-	return errors.New("no luck")
-}
-
 // Wait doubles n when the test lets it.
 func (d *Desk) Wait(n int, reply *int) error {
 	d.executed.Add(1)
@@ -42,26 +39,23 @@ func (d *Desk) Wait(n int, reply *int) error {
 	return nil
 }
 
-// describe returns what errors.Is or errors.As finds in the error of a call, or else its text.
-// Addresses differ by run, and the text of a reset by system.
-func describe(err error) string {
-	var answer rpc.ServerError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &answer):
-		return fmt.Sprintf("rpc.ServerError %q", answer)
-	case errors.Is(err, net.ErrClosed):
-		return "net.ErrClosed"
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return "os.ErrDeadlineExceeded"
-	case errors.As(err, &op) && op.Op == "read":
-		return "a reset"
+// dial returns a client of the server at addr. Its calls fail after Patience.
+func dial(t *testing.T, network, addr string) *rpc.Client {
+	t.Helper()
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fmt.Sprint(err)
+	conn.SetDeadline(time.Now().Add(rpctest.Patience))
+	client := rpc.NewClient(conn)
+	t.Cleanup(func() { client.Close() })
+	return client
 }
 
-// isLost reports whether err is what a client sees of a server that has gone: a reset where
-// the server had not read everything.
+// isLost reports whether err is what a client sees of a server that has gone: an unexpected
+// EOF, or a reset where the server had not read everything. Its text differs by system.
 func isLost(err error) bool {
-	return describe(err) == "unexpected EOF" || describe(err) == "a reset"
+	var op *net.OpError
+	reset := errors.As(err, &op) && op.Op == "read" && !op.Timeout() && !errors.Is(err, net.ErrClosed)
+	return errors.Is(err, io.ErrUnexpectedEOF) || reset
 }

@@ -11,7 +11,6 @@ import (
 	"net/rpc"
 	"os"
 	"testing"
-	"time"
 
 	"example.com/netrpc/shared/rpctest"
 )
@@ -96,10 +95,8 @@ func TestInterfaceValuesNeedRegisterOnBothSides(t *testing.T) {
 	side3 := Square{3}
 	var saw rpctest.Transcript
 	for _, row := range []struct {
-		what   string
-		method string
-		args   any
-		reply  any
+		what, method string
+		args, reply  any
 	}{
 		{"an argument, registered by nobody", "Studio.Measure", Drawing{ByNobody{side3}}, new(string)},
 		{"an argument, registered by the server", "Studio.Measure", Drawing{ByServer{side3}}, new(string)},
@@ -111,14 +108,8 @@ func TestInterfaceValuesNeedRegisterOnBothSides(t *testing.T) {
 		{"a reply, registered by the client", "Studio.Draw", "client", new(Drawing)},
 		{"a reply, registered by both", "Studio.Draw", "both", new(Drawing)},
 	} {
-		conn, err := net.Dial("tcp", process.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetDeadline(time.Now().Add(rpctest.Patience))
-		client := rpc.NewClient(conn)
-		defer client.Close()
-		err = client.Call(row.method, row.args, row.reply)
+		client := dial(t, "tcp", process.Addr)
+		err := client.Call(row.method, row.args, row.reply)
 		next := errors.New("not called yet") // and then others, until the client has noticed
 		for next != nil && next != rpc.ErrShutdown {
 			next = client.Call("Studio.Draw", "both", new(Drawing))
@@ -162,15 +153,8 @@ func TestAWrongArgumentWithAnInterfaceValueEndsTheConnection(t *testing.T) {
 		ID    string
 		Shape Shape
 	}
-	saw := deliver(t, []labelled{
-		{"with nil", argument[New](Old{1, nil})},
-		{"with a struct", argument[New](Old{1, Square{3}})},
-	})
+	saw := deliver(t, []labelled{{"with a struct", argument[New](Old{1, Square{3}})}})
 	saw.Want(t, `
-gob: with nil: {ID:1 Shape:nil} is refused, the next call works
-    gob: wrong type (string) for received field Old.ID
-JSON: with nil: {ID:1 Shape:nil} is refused, the next call works
-    json: cannot unmarshal number
 gob: with a struct: {ID:1 Shape:tcp_test.Square({Side:3})} is refused, the next call fails
     gob: wrong type (string) for received field Old.ID
     then: connection is shut down
@@ -192,14 +176,11 @@ func TestAnErrorInAFieldNeedsATypeOfItsOwn(t *testing.T) {
 	gob.Register(fmt.Errorf("%w", io.EOF)) // a *fmt.wrapError
 	type Result struct{ Err error }
 	saw := deliver(t, []labelled{
-		{"nil", argument[Result](Result{nil})},
 		{"errors.New", argument[Result](Result{errors.New("x")})},
 		{"fmt.Errorf, registered", argument[Result](Result{fmt.Errorf("x: %w", io.EOF)})},
 		{"an own type, registered", argument[Result](Result{NotFound{"x"}})},
-		{"in a reply", reply(Result{NotFound{"x"}}, new(Result))},
 	})
 	saw.Want(t, `
-both: nil: {Err:nil} arrives as {Err:nil}
 gob: errors.New: {Err:*errors.errorString(&{})} fails, the next call fails
     gob: type not registered for interface: errors.errorString
     then: unexpected EOF
@@ -212,14 +193,10 @@ JSON: fmt.Errorf, registered: {Err:*fmt.wrapError(&{})} is refused, the next cal
     json: cannot unmarshal object
 gob: an own type, registered: {Err:tcp_test.NotFound({Name:"x"})} arrives as {Err:tcp_test.NotFound({Name:"x"})}
 JSON: an own type, registered: {Err:tcp_test.NotFound({Name:"x"})} is refused, the next call works
-    json: cannot unmarshal object
-gob: in a reply: {Err:tcp_test.NotFound({Name:"x"})} arrives as {Err:tcp_test.NotFound({Name:"x"})}
-JSON: in a reply: {Err:tcp_test.NotFound({Name:"x"})} fails, the next call fails
-    reading body json: cannot unmarshal object
-    then: connection is shut down`)
+    json: cannot unmarshal object`)
 }
 
-// In an any gob knows the builtin types and slices of them without gob.Register, but neither
+// In an any gob knows the builtin types without gob.Register, but neither
 // []any nor map[string]any; a pointer arrives as the type that was registered. Over JSON each
 // number becomes a float64, which is not exact above 2^53, and each struct a map. A method or
 // a caller with an any where the other side has a type gets an error over gob.
@@ -228,13 +205,10 @@ func TestWhatTravelsInAny(t *testing.T) {
 	saw := deliver(t, []labelled{
 		{"a map", argument[map[string]any](map[string]any{"n": 1, "s": "a", "x": nil})},
 		{"2^53 + 1", argument[[]any]([]any{int64(1<<53 + 1)})},
-		{"a slice of strings", argument[[]any]([]any{[]string{"a"}})},
 		{"a slice of any, registered", argument[[]any]([]any{[]any{1, "a"}})},
 		{"a map, not registered", argument[[]any]([]any{map[string]any{}})},
 		{"a struct, registered", argument[[]any]([]any{Square{3}})},
 		{"a pointer to it", argument[[]any]([]any{&Square{3}})},
-		{"a nil pointer to it", argument[[]any]([]any{(*Square)(nil)})},
-		{"an int for any", argument[any](1)},
 		{"an int into a variable of type any", reply(1, new(any))},
 	})
 	saw.Want(t, `
@@ -242,8 +216,6 @@ gob: a map: map["n":int(1) "s":string("a") "x":nil] arrives as map["n":int(1) "s
 JSON: a map: map["n":int(1) "s":string("a") "x":nil] arrives as map["n":float64(1) "s":string("a") "x":nil]
 gob: 2^53 + 1: [int64(9007199254740993)] arrives as [int64(9007199254740993)]
 JSON: 2^53 + 1: [int64(9007199254740993)] arrives as [float64(9.007199254740992e+15)]
-gob: a slice of strings: [[]string(["a"])] arrives as [[]string(["a"])]
-JSON: a slice of strings: [[]string(["a"])] arrives as [[]any([string("a")])]
 gob: a slice of any, registered: [[]any([int(1) string("a")])] arrives as [[]any([int(1) string("a")])]
 JSON: a slice of any, registered: [[]any([int(1) string("a")])] arrives as [[]any([float64(1) string("a")])]
 gob: a map, not registered: [map[string]any(map[])] fails, the next call fails
@@ -254,13 +226,6 @@ gob: a struct, registered: [tcp_test.Square({Side:3})] arrives as [tcp_test.Squa
 JSON: a struct, registered: [tcp_test.Square({Side:3})] arrives as [map[string]any(map["Side":float64(3)])]
 gob: a pointer to it: [*tcp_test.Square(&{Side:3})] arrives as [tcp_test.Square({Side:3})]
 JSON: a pointer to it: [*tcp_test.Square(&{Side:3})] arrives as [map[string]any(map["Side":float64(3)])]
-gob: a nil pointer to it: [*tcp_test.Square(nil)] fails, the next call fails
-    gob: gob: cannot encode nil pointer of type *tcp_test.Square inside interface
-    then: unexpected EOF
-JSON: a nil pointer to it: [*tcp_test.Square(nil)] arrives as [nil]
-gob: an int for any: 1 is refused, the next call works
-    gob: local interface type *interface {} can only be decoded from remote interface type; received concrete type int
-JSON: an int for any: 1 arrives as float64(1)
 gob: an int into a variable of type any: 1 fails, the next call fails
     reading body gob: local interface type *interface {} can only be decoded from remote interface type; received concrete type int
     then: connection is shut down
@@ -272,17 +237,15 @@ JSON: an int into a variable of type any: 1 arrives as float64(1)`)
 // One type has one name: T{} and &T{} cannot both be registered.
 func TestRegisterPanicsIfNameOrTypeIsTaken(t *testing.T) {
 	var saw rpctest.Transcript
-	register := func(what string, value any) {
-		defer func() { saw.Add("%s: %v", what, recover()) }()
-		gob.Register(value)
+	for _, value := range []any{Square{}, &Square{}, new(randv1.Rand), new(randv2.Rand)} {
+		func() {
+			defer func() { saw.Add("%T: %v", value, recover()) }()
+			gob.Register(value)
+		}()
 	}
-	register("Square{} again", Square{})
-	register("&Square{}", &Square{})
-	register("*rand.Rand of math/rand", new(randv1.Rand))
-	register("*rand.Rand of math/rand/v2", new(randv2.Rand))
 	saw.Want(t, `
-Square{} again: <nil>
-&Square{}: gob: registering duplicate names for *tcp_test.Square: "example.com/netrpc/tcp_test.Square" != "*tcp_test.Square"
-*rand.Rand of math/rand: <nil>
-*rand.Rand of math/rand/v2: gob: registering duplicate types for "*rand.Rand": *rand.Rand != *rand.Rand`)
+tcp_test.Square: <nil>
+*tcp_test.Square: gob: registering duplicate names for *tcp_test.Square: "example.com/netrpc/tcp_test.Square" != "*tcp_test.Square"
+*rand.Rand: <nil>
+*rand.Rand: gob: registering duplicate types for "*rand.Rand": *rand.Rand != *rand.Rand`)
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/netrpc/shared/rpctest"
 )
@@ -32,23 +31,13 @@ func (Faulty) Hang(n int, reply *int) error { select {} }
 func TestAPanickingMethodEndsTheServer(t *testing.T) {
 	var saw rpctest.Transcript
 	server := rpctest.StartProcess(t, Faulty{})
-	var clients [2]*rpc.Client
-	for i := range clients {
-		conn, err := net.Dial("tcp", server.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetDeadline(time.Now().Add(rpctest.Patience))
-		clients[i] = rpc.NewClient(conn)
-		defer clients[i].Close()
-		saw.Add("before: %s", describe(clients[i].Call("Faulty.None", 1, new(int))))
-	}
-	hanging := clients[1].Go("Faulty.Hang", 1, new(int), nil)
-	call := clients[0].Call("Faulty.Panic", 1, new(int))
-	saw.Add("the call: unexpected EOF or a reset: %t", isLost(call))
+	client, other := dial(t, "tcp", server.Addr), dial(t, "tcp", server.Addr)
+	hanging := other.Go("Faulty.Hang", 1, new(int), nil)
+	err := client.Call("Faulty.Panic", 1, new(int))
+	saw.Add("the call: unexpected EOF or a reset: %t", isLost(err))
 	rpctest.Within(t, hanging.Done, "the end of another client's call")
 	saw.Add("another client's call: unexpected EOF or a reset: %t", isLost(hanging.Error))
-	saw.Add("the next call: %v", clients[0].Call("Faulty.None", 1, new(int)))
+	saw.Add("the next call: %v", client.Call("Faulty.None", 1, new(int)))
 	status, stderr := server.Wait()
 	head, _, _ := strings.Cut(stderr, "\n\n")
 	saw.Add("the server: exit status %d\n%s", status, head)
@@ -59,8 +48,6 @@ func TestAPanickingMethodEndsTheServer(t *testing.T) {
 	var refused *net.OpError
 	saw.Add("a new Dial is refused: %t", errors.As(err, &refused) && refused.Op == "dial")
 	saw.Want(t, `
-before: rpc.ServerError "rpc: can't find method Faulty.None"
-before: rpc.ServerError "rpc: can't find method Faulty.None"
 the call: unexpected EOF or a reset: true
 another client's call: unexpected EOF or a reset: true
 the next call: connection is shut down

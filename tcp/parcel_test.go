@@ -30,18 +30,18 @@ func argument[T any](value any) parcel {
 	}}
 }
 
-// reply is a value that travels from a method, whose reply is a *T, to a caller. This passes
-// variable, or a copy if it is a pointer.
+// reply is a value that travels from a method, whose reply is a *T, to a caller. This passes nil,
+// or a pointer to a copy of what variable points to.
 func reply[T any](value T, variable any) parcel {
 	p := parcel{value: show(value)}
 	v := reflect.ValueOf(variable)
-	if v.Kind() != reflect.Pointer || !v.Elem().IsZero() {
+	if variable == nil || !v.Elem().IsZero() {
 		p.value += " into " + show(variable)
 	}
 	p.travel = func(t *testing.T, codec rpctest.Codec) string {
 		client := connectValue(t, codec, &Value[T]{value: value})
-		if v.Kind() != reflect.Pointer {
-			err := callOrWait(client, "Value.Give", struct{}{}, variable)
+		if variable == nil {
+			err := callOrWait(client, "Value.Give", struct{}{}, nil)
 			return outcome("nothing", err, nextCall(client))
 		}
 		fresh := reflect.New(v.Type().Elem())
@@ -52,6 +52,15 @@ func reply[T any](value T, variable any) parcel {
 	return p
 }
 
+// give returns what arrives of a value that is the reply of a method.
+func give[T any](t *testing.T, codec rpctest.Codec, value T) (arrived T) {
+	client := connectValue(t, codec, &Value[T]{value: value})
+	if err := client.Call("Value.Give", struct{}{}, &arrived); err != nil {
+		t.Fatal(err)
+	}
+	return arrived
+}
+
 // labelled is a parcel and what its value is, or is for.
 type labelled struct {
 	label string
@@ -60,7 +69,6 @@ type labelled struct {
 
 // deliver lets parcels travel over both codecs, and writes down what becomes of each.
 func deliver(t *testing.T, parcels []labelled) *rpctest.Transcript {
-	t.Helper()
 	saw := new(rpctest.Transcript)
 	synctest.Test(t, func(t *testing.T) {
 		for _, p := range parcels {
@@ -77,10 +85,7 @@ func deliver(t *testing.T, parcels []labelled) *rpctest.Transcript {
 }
 
 // Value is a service that takes and returns values of the type T.
-type Value[T any] struct {
-	value T
-	given int // how many times
-}
+type Value[T any] struct{ value T }
 
 // Show writes what has arrived.
 func (*Value[T]) Show(value T, reply *string) error {
@@ -89,17 +94,13 @@ func (*Value[T]) Show(value T, reply *string) error {
 }
 
 // Give returns the service's value.
-func (v *Value[T]) Give(_ struct{}, reply *T) error { v.given++; *reply = v.value; return nil }
-
-// Given returns how many times Give has been called. It is no method for callers.
-func (v *Value[T]) Given() int { return v.given }
+func (v *Value[T]) Give(_ struct{}, reply *T) error { *reply = v.value; return nil }
 
 // Double doubles n, whatever T is.
 func (*Value[T]) Double(n int, reply *int) error { *reply = 2 * n; return nil }
 
 // connectValue returns a client of a server that publishes service as Value.
 func connectValue(t *testing.T, codec rpctest.Codec, service any) *rpc.Client {
-	t.Helper()
 	server := rpc.NewServer()
 	if err := server.RegisterName("Value", service); err != nil {
 		t.Fatal(err)

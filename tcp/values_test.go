@@ -1,13 +1,11 @@
 package tcp_test
 
 import (
-	"bytes"
 	"encoding/binary"
-	"log"
+	"io"
 	"math"
 	"math/big"
 	"net"
-	"net/rpc"
 	"os"
 	"regexp"
 	"runtime/debug"
@@ -34,7 +32,6 @@ func TestGobSendsNoZeros(t *testing.T) {
 	type Slices struct{ Nil, Empty []int }
 	type Maps struct{ Nil, Empty map[string]int }
 	saw := deliver(t, []labelled{
-		{"a zero", argument[shared.Args](shared.Args{A: 0, B: 2})},
 		{"a zero in a reply", reply(shared.Args{A: 0, B: 2}, &shared.Args{A: 7, B: 7})},
 		{"pointers to zeros", argument[Pointers](Pointers{new(int), new(bool), new(string)})},
 		{"nil pointers", argument[Pointers](Pointers{})},
@@ -45,7 +42,6 @@ func TestGobSendsNoZeros(t *testing.T) {
 		{"a nil pointer in a map", argument[map[int]*int](map[int]*int{1: nil})},
 	})
 	saw.Want(t, `
-both: a zero: {A:0 B:2} arrives as {A:0 B:2}
 gob: a zero in a reply: {A:0 B:2} into &{A:7 B:7} arrives as {A:7 B:2}
 JSON: a zero in a reply: {A:0 B:2} into &{A:7 B:7} arrives as {A:0 B:2}
 gob: pointers to zeros: {N:&0 B:&false S:&""} arrives as {N:nil B:nil S:nil}
@@ -70,13 +66,10 @@ JSON: a nil pointer in a map: map[1:nil] arrives as map[1:nil]`)
 // a number is a number if it fits, and NaN and the infinities are none.
 func TestNumbersTravelIfTheyFit(t *testing.T) {
 	type (
-		Int     struct{ N int64 }
-		Int8    struct{ N int8 }
-		Uint    struct{ N uint64 }
-		Float   struct{ N float64 }
-		Float32 struct{ N float32 }
-		Complex struct{ N complex128 }
-		Text    struct{ N string }
+		Int   struct{ N int64 }
+		Int8  struct{ N int8 }
+		Uint  struct{ N uint64 }
+		Float struct{ N float64 }
 	)
 	saw := deliver(t, []labelled{
 		{"int64 to int64", argument[Int](Int{1<<53 + 1})},
@@ -86,11 +79,7 @@ func TestNumbersTravelIfTheyFit(t *testing.T) {
 		{"int64 to uint64", argument[Uint](Int{1})},
 		{"int64 to uint64", argument[Uint](Int{-1})},
 		{"int64 to float64", argument[Float](Int{1})},
-		{"float64 to int64", argument[Int](Float{1.5})},
-		{"float64 to float32", argument[Float32](Float{1e300})},
-		{"int64 to string", argument[Text](Int{1})},
 		{"float64", argument[Float](Float{math.NaN()})},
-		{"complex128", argument[Complex](Complex{1 + 2i})},
 	})
 	saw.Want(t, `
 both: int64 to int64: {N:9007199254740993} arrives as {N:9007199254740993}
@@ -110,27 +99,18 @@ JSON: int64 to uint64: {N:-1} is refused, the next call works
 gob: int64 to float64: {N:1} is refused, the next call works
     gob: wrong type (float64) for received field Int.N
 JSON: int64 to float64: {N:1} arrives as {N:1}
-gob: float64 to int64: {N:1.5} is refused, the next call works
-    gob: wrong type (int64) for received field Float.N
-JSON: float64 to int64: {N:1.5} is refused, the next call works
-    json: cannot unmarshal number 1.5
-gob: float64 to float32: {N:1e+300} is refused, the next call works
-    value for "N" out of range
-JSON: float64 to float32: {N:1e+300} is refused, the next call works
-    json: cannot unmarshal number 1e+300
-gob: int64 to string: {N:1} is refused, the next call works
-    gob: wrong type (string) for received field Int.N
-JSON: int64 to string: {N:1} is refused, the next call works
-    json: cannot unmarshal number
 gob: float64: {N:NaN} arrives as {N:NaN}
 JSON: float64: {N:NaN} fails, the next call works
-    json: unsupported value: NaN
-gob: complex128: {N:(1+2i)} arrives as {N:(1+2i)}
-JSON: complex128: {N:(1+2i)} fails, the next call works
-    json: unsupported type: complex128`)
+    json: unsupported value: NaN`)
 }
 
 type counter struct{ N int }
+
+// With is a struct that has a field of another type as well.
+type With[T any] struct {
+	N    int
+	More T
+}
 
 // Gob leaves a channel and a function in a struct out, as it does an unexported field; JSON
 // refuses them. A struct without exported fields, such as a lock, is an error to gob also
@@ -138,18 +118,6 @@ type counter struct{ N int }
 // fields of an embedded struct as the outer one's, even if its type is not exported.
 func TestWhichFieldsTravel(t *testing.T) {
 	type (
-		Channel struct {
-			N int
-			C chan int
-		}
-		Func struct {
-			N int
-			F func()
-		}
-		Locked struct {
-			N  int
-			Mu sync.Mutex
-		}
 		Embeds struct {
 			shared.Args
 			N int
@@ -166,9 +134,9 @@ func TestWhichFieldsTravel(t *testing.T) {
 	)
 	embeds := Embeds{shared.Args{A: 1, B: 2}, 3}
 	saw := deliver(t, []labelled{
-		{"a channel", argument[Channel](Channel{1, make(chan int)})},
-		{"a function", argument[Func](Func{1, func() {}})},
-		{"a lock", argument[*Locked](&Locked{N: 1})},
+		{"a channel", argument[With[chan int]](With[chan int]{1, make(chan int)})},
+		{"a function", argument[With[func()]](With[func()]{1, func() {}})},
+		{"a lock", argument[*With[sync.Mutex]](&With[sync.Mutex]{N: 1})},
 		{"tags", argument[Tagged](Tagged{1, 2})},
 		{"a, by a tag, for A", argument[shared.Args](Lower{1})},
 		{"an embedded struct", argument[Embeds](embeds)},
@@ -176,16 +144,16 @@ func TestWhichFieldsTravel(t *testing.T) {
 		{"an embedded struct, not exported", argument[Hides](Hides{counter{1}})},
 	})
 	saw.Want(t, `
-gob: a channel: {N:1 C:chan int} arrives as {N:1 C:nil}
-JSON: a channel: {N:1 C:chan int} fails, the next call works
+gob: a channel: {N:1 More:chan int} arrives as {N:1 More:nil}
+JSON: a channel: {N:1 More:chan int} fails, the next call works
     json: unsupported type: chan int
-gob: a function: {N:1 F:func()} arrives as {N:1 F:nil}
-JSON: a function: {N:1 F:func()} fails, the next call works
+gob: a function: {N:1 More:func()} arrives as {N:1 More:nil}
+JSON: a function: {N:1 More:func()} fails, the next call works
     json: unsupported type: func()
-gob: a lock: &{N:1 Mu:{}} fails, the next call fails
+gob: a lock: &{N:1 More:{}} fails, the next call fails
     gob: type sync.Mutex has no exported fields
     then: unexpected EOF
-JSON: a lock: &{N:1 Mu:{}} arrives as &{N:1 Mu:{}}
+JSON: a lock: &{N:1 More:{}} arrives as &{N:1 More:{}}
 gob: tags: {N:1 Secret:2} arrives as {N:1 Secret:2}
 JSON: tags: {N:1 Secret:2} arrives as {N:1 Secret:0}
 gob: a, by a tag, for A: {X:1} is refused, the next call works
@@ -203,16 +171,13 @@ JSON: an embedded struct, not exported: {counter:{N:1}} arrives as {counter:{N:1
 // Bytes travel as they are over gob, and in base64 over JSON. JSON replaces what is not UTF-8
 // in a string. To gob an array's length is part of its type; JSON drops or zeroes the rest.
 func TestBytesArraysAndMaps(t *testing.T) {
-	type Point struct{ X, Y int }
 	saw := deliver(t, []labelled{
 		{"bytes", argument[[]byte]([]byte{0, 255})},
 		{"bytes for a string", argument[string]([]byte("abc"))},
 		{"a string that is not UTF-8", argument[string]("a\xff")},
 		{"an array", argument[[2]int]([2]int{1, 0})},
 		{"an array for a shorter one", argument[[2]int]([3]int{1, 2, 3})},
-		{"an array for a slice", argument[[]int]([2]int{1, 2})},
 		{"a map with ints as keys", argument[map[int]bool](map[int]bool{1: true})},
-		{"a map for a struct", argument[Point](map[string]int{"X": 1})},
 	})
 	saw.Want(t, `
 both: bytes: [0 255] arrives as [0 255]
@@ -225,13 +190,7 @@ both: an array: [1 0] arrives as [1 0]
 gob: an array for a shorter one: [1 2 3] is refused, the next call works
     gob: decoding into local type *[2]int, received remote type [3]int
 JSON: an array for a shorter one: [1 2 3] arrives as [1 2]
-gob: an array for a slice: [1 2] is refused, the next call works
-    gob: decoding into local type *[]int, received remote type [2]int
-JSON: an array for a slice: [1 2] arrives as [1 2]
-both: a map with ints as keys: map[1:true] arrives as map[1:true]
-gob: a map for a struct: map["X":1] is refused, the next call works
-    gob: type mismatch in decoder: want struct type tcp_test.Point; got non-struct
-JSON: a map for a struct: map["X":1] arrives as {X:1 Y:0}`)
+both: a map with ints as keys: map[1:true] arrives as map[1:true]`)
 }
 
 // A time arrives as the same instant with the same offset. What == also compares does not: the
@@ -241,22 +200,14 @@ func TestTimesKeepTheInstant(t *testing.T) {
 	now, noon := time.Now(), time.Date(2024, 2, 29, 12, 0, 0, 0, time.FixedZone("Lab", 83*60))
 	number, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
 	monotonic := func(t time.Time) bool { return strings.Contains(t.String(), " m=") }
+	const clock = "15:04 -0700 MST"
 	var saw rpctest.Transcript
 	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
-		bring := func(service, reply any) {
-			if err := connectValue(t, codec, service).Call("Value.Give", struct{}{}, reply); err != nil {
-				t.Errorf("%s: %v", codec.Name, err)
-			}
-		}
-		var now2, noon2 time.Time
-		var number2 big.Int
-		bring(&Value[time.Time]{value: now}, &now2)
-		bring(&Value[time.Time]{value: noon}, &noon2)
-		bring(&Value[big.Int]{value: *number}, &number2)
+		now2, noon2, number2 := give(t, codec, now), give(t, codec, noon), give(t, codec, *number)
 		saw.Add("%s: now: ==: %t, Equal: %t; monotonic clock: %t, then %t", codec.Name,
 			now == now2, now.Equal(now2), monotonic(now), monotonic(now2))
 		saw.Add("%s: noon: ==: %t, Equal: %t; %s arrives as %s", codec.Name,
-			noon == noon2, noon.Equal(noon2), noon.Format("15:04 -0700 MST"), noon2.Format("15:04 -0700 MST"))
+			noon == noon2, noon.Equal(noon2), noon.Format(clock), noon2.Format(clock))
 		saw.Add("%s: a big.Int: %s arrives as %s", codec.Name, number, &number2)
 	}
 	saw.Want(t, `
@@ -276,16 +227,10 @@ type Node struct {
 
 // Pointers are followed, also to the end of a list. What two of them share arrives twice.
 func TestPointersArriveAsCopies(t *testing.T) {
-	saw := deliver(t, []labelled{
-		{"a list", argument[Node](Node{1, &Node{2, nil}})},
-	})
+	saw := deliver(t, []labelled{{"a list", argument[Node](Node{1, &Node{2, nil}})}})
 	n := 7
 	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
-		client := connectValue(t, codec, &Value[[2]*int]{value: [2]*int{&n, &n}})
-		var pair [2]*int
-		if err := client.Call("Value.Give", struct{}{}, &pair); err != nil {
-			t.Fatal(err)
-		}
+		pair := give(t, codec, [2]*int{&n, &n})
 		saw.Add("%s: two pointers to one int: %s; to one int still: %t", codec.Name, show(pair), pair[0] == pair[1])
 	}
 	saw.Want(t, `
@@ -307,18 +252,13 @@ func TestAPointerThatLeadsBackEndsTheProgram(t *testing.T) {
 		debug.SetMaxStack(1 << 20) // instead of 1 GB, to be quick
 	}
 	process := rpctest.StartProcess(t, Loop{})
-	client, err := rpc.Dial("tcp", process.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
+	client := dial(t, "tcp", process.Addr)
 	if client.Call("Loop.Get", struct{}{}, new(Node)) == nil {
 		t.Fatal("the server has answered")
 	}
 	status, stderr := process.Wait()
 	var saw rpctest.Transcript
-	cause := regexp.MustCompile("fatal error: .*").FindString(stderr)
-	saw.Add("gob: the server: exit status %d, %s", status, cause)
+	saw.Add("gob: the server: exit status %d, %s", status, regexp.MustCompile("fatal error: .*").FindString(stderr))
 	synctest.Test(t, func(t *testing.T) {
 		var ring, arrived Node
 		Loop{}.Get(struct{}{}, &ring)
@@ -352,7 +292,6 @@ func TestAMethodNeedsNoArgumentAndNoReply(t *testing.T) {
 		{"nil as the argument", argument[struct{}](nil)},
 		{"struct{}{} as the reply", reply(struct{}{}, new(struct{}))},
 		{"a reply that the caller does not want", reply(shared.Args{A: 1, B: 2}, nil)},
-		{"a variable without its &", reply(1, 7)},
 	})
 	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
 		bell := new(Bell)
@@ -370,12 +309,6 @@ gob: nil as the argument: nil fails, the next call fails
 JSON: nil as the argument: nil arrives as {}
 both: struct{}{} as the reply: {} arrives as {}
 both: a reply that the caller does not want: {A:1 B:2} into nil arrives as nothing
-gob: a variable without its &: 1 into 7 fails, the next call fails
-    reading body gob: attempt to decode into a non-pointer
-    then: connection is shut down
-JSON: a variable without its &: 1 into 7 fails, the next call fails
-    reading body json: Unmarshal(non-pointer int)
-    then: connection is shut down
 gob: Ring(struct{}{}, nil): <nil>; rung: 1
 JSON: Ring(struct{}{}, nil): <nil>; rung: 1`)
 }
@@ -412,7 +345,6 @@ func TestGobCannotSkipANilInAnInterface(t *testing.T) {
 		{"*any", reply[any](nil, nil)},
 		{"*any", reply[any](nil, new(any))},
 		{"*[]any", reply([]any{nil}, nil)},
-		{"*[]any", reply([]any{nil}, new([]any))},
 		{"in a field that is new", argument[shared.Args](Grown{1, []any{nil}})},
 	})
 	synctest.Test(t, func(t *testing.T) {
@@ -436,7 +368,6 @@ JSON: *any: nil fails, the next call fails
 gob: *[]any: [nil] into nil is never answered, the next call fails
     then: gob: type mismatch in decoder: want struct type rpc.Response; got non-struct
 JSON: *[]any: [nil] into nil arrives as nothing
-both: *[]any: [nil] arrives as [nil]
 gob: in a field that is new: {A:1 Extras:[nil]} is refused, the next call works
     EOF
 JSON: in a field that is new: {A:1 Extras:[nil]} arrives as {A:1 B:0}
@@ -446,98 +377,23 @@ JSON: for a method that does not exist: [nil] is refused, the next call works
     rpc: can't find method Value.None`)
 }
 
-// gobLog keeps what net/rpc logs of gob, and not what else is logged, by whomever.
-type gobLog struct {
-	mu    sync.Mutex
-	lines strings.Builder
-}
-
-func (l *gobLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if bytes.HasPrefix(p, []byte("rpc: gob ")) {
-		l.lines.Write(p)
-	}
-	return len(p), nil
-}
-
-func (l *gobLog) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.lines.Reset()
-	return strings.TrimSpace(l.lines.String())
-}
-
-// A reply that gob cannot encode ends the connection, though the method has been executed. The
-// caller learns no more than that; the reason stands in the server's log.
-func TestAReplyThatGobCannotEncodeEndsTheConnection(t *testing.T) {
-	defer log.SetOutput(log.Writer())
-	defer log.SetFlags(log.Flags())
-	var logged gobLog
-	log.SetOutput(&logged)
-	log.SetFlags(0)
-	var saw rpctest.Transcript
-	synctest.Test(t, func(t *testing.T) {
-		for _, row := range []struct {
-			what    string
-			service interface{ Given() int }
-			reply   any
-		}{
-			{"an interface value, not registered", &Value[Drawing]{value: Drawing{ByNobody{}}}, new(Drawing)},
-			{"a nil pointer in a slice", &Value[[]*int]{value: []*int{nil}}, new([]*int)},
-			{"a lock", &Value[*sync.Mutex]{value: new(sync.Mutex)}, new(*sync.Mutex)},
-			{"a channel", &Value[chan int]{value: make(chan int)}, new(chan int)},
-		} {
-			client := connectValue(t, rpctest.Gob, row.service)
-			err := callOrWait(client, "Value.Give", struct{}{}, row.reply)
-			saw.Add("%s, executed: %d, %s", row.what, row.service.Given(), outcome("", err, nextCall(client)))
-			saw.Add("    server: %s", logged.take())
-		}
-	})
-	saw.Want(t, `
-an interface value, not registered, executed: 1, fails, the next call fails
-    reading body unexpected EOF
-    then: connection is shut down
-    server: rpc: gob error encoding body: gob: type not registered for interface: tcp_test.ByNobody
-a nil pointer in a slice, executed: 1, fails, the next call fails
-    reading body unexpected EOF
-    then: connection is shut down
-    server: rpc: gob error encoding body: gob: encodeArray: nil element
-a lock, executed: 1, fails, the next call fails
-    reading body unexpected EOF
-    then: connection is shut down
-    server: rpc: gob error encoding body: gob: type sync.Mutex has no exported fields
-a channel, executed: 1, fails, the next call fails
-    reading body EOF
-    then: connection is shut down
-    server: rpc: gob error encoding body: gob NewTypeObject can't handle type: chan int`)
-}
-
 // Gob reads no message of 8 GiB, or 1 GiB where an int has 32 bits. A length below that it
 // believes, and waits for the bytes.
 func TestAGobMessageHasALimit(t *testing.T) {
 	limit := uint64(1<<30) << (^uint(0) >> 62) // as encoding/gob has it
 	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
-		for _, row := range []struct {
-			what   string
-			length uint64
-		}{{"the limit", limit}, {"a byte less", limit - 1}} {
+		for less := range uint64(2) {
 			ours, theirs := net.Pipe()
-			ended := make(chan bool)
-			go func() { rpctest.Server(t, new(Value[int])).ServeConn(theirs); close(ended) }()
-			ours.Write(binary.BigEndian.AppendUint64([]byte{0xf8}, row.length)) // 0xf8: 8 bytes follow
-			synctest.Wait()
-			select {
-			case <-ended:
-				saw.Add("a message of %s: the server hangs up", row.what)
-			default:
-				saw.Add("a message of %s: the server waits for it", row.what)
-			}
+			go rpctest.Server(t, new(Value[int])).ServeConn(theirs)
+			ours.SetDeadline(time.Now().Add(time.Hour))
+			ours.Write(binary.BigEndian.AppendUint64([]byte{0xf8}, limit-less)) // 0xf8: 8 bytes follow
+			_, err := ours.Read(make([]byte, 1))
+			saw.Add("a message of the limit - %d: the server hangs up within an hour: %t", less, err == io.EOF)
 			ours.Close()
 		}
 	})
 	saw.Want(t, `
-a message of the limit: the server hangs up
-a message of a byte less: the server waits for it`)
+a message of the limit - 0: the server hangs up within an hour: true
+a message of the limit - 1: the server hangs up within an hour: false`)
 }
