@@ -19,39 +19,38 @@ import (
 
 // textsOfLaterCalls are those of a connection that has worked.
 var textsOfLaterCalls = []errorText{
-	callEnds("connection is shut down", notExecuted, finished,
+	callEnds("connection is shut down", spoilt,
 		after(hangUpThere), after(hangUp),
 		func(t *testing.T) outcome { // and so says Close, the second time
 			_, client, _ := lose(t, overTCP, served, hangUp)
-			return outcome{fmt.Sprint(client.Close()), fate{notExecuted, finished}}
+			return outcome{fmt.Sprint(client.Close()), spoilt}
 		},
 		afterAGreeting,
 	),
-	callEnds("unexpected EOF", perhapsExecuted, finished,
+	callEnds("unexpected EOF", lost,
 		inFlight(overTCP, served, hangUpThere),
 		inFlight(overTCP, unserved, func(_ *rpc.Client, _, theirs net.Conn) {
 			theirs.(*net.TCPConn).CloseWrite() // Close would reset, for the request is unread
 		}),
 	),
-	callEnds("connection reset by peer", perhapsExecuted, finished,
+	callEnds("connection reset by peer", lost,
 		inFlight(overTCP, served, reset), inFlight(overTCP, unserved, reset),
 	).orElse("An existing connection was forcibly closed by the remote host."),
-	reads("reading error body: …", returned(halfAnAnswer)),
-	callEnds("broken pipe", notExecuted, finished, writeAfterTheEnd).orElse(
+	reads("reading error body: …", halfAnAnswer),
+	callEnds("broken pipe", spoilt, writeAfterTheEnd).orElse(
 		"connection reset by peer",
 		"An established connection was aborted by the software in your host machine.",
 		"An existing connection was forcibly closed by the remote host.",
 	),
-	callEnds("use of closed network connection", perhapsExecuted, finished,
+	callEnds("use of closed network connection", lost,
 		inFlight(overTCP, served, hangUp), inFlight(overTCP, unserved, hangUp)),
-	callEnds("io: read/write on closed pipe", perhapsExecuted, finished,
+	callEnds("io: read/write on closed pipe", lost,
 		inFlight(inMemory, served, hangUp), inFlight(inMemory, unserved, hangUp)),
-	callEnds("i/o timeout", perhapsExecuted, finished,
-		inFlight(overTCP, served, expire), inFlight(overTCP, unserved, expire)),
-	callEnds("context deadline exceeded", perhapsExecuted, goesOn,
-		giveUp(0, afterASecond), giveUp(time.Minute, afterASecond)),
-	callEnds("context canceled", perhapsExecuted, goesOn,
-		giveUp(0, whenCancelled), giveUp(time.Minute, whenCancelled)),
+	callEnds("i/o timeout", lost, inFlight(overTCP, served, expire), inFlight(overTCP, unserved, expire)),
+	callEnds("context deadline exceeded", fate{perhapsExecuted, goesOn},
+		giveUp(0, time.Second), giveUp(time.Minute, time.Second)),
+	callEnds("context canceled", fate{perhapsExecuted, goesOn},
+		giveUp(0, time.Hour), giveUp(time.Minute, time.Hour)),
 }
 
 // Tutorial §2: the result or the error comes back. These are the texts of a connection that ends
@@ -67,10 +66,7 @@ func reset(_ *rpc.Client, _, conn net.Conn) {
 	conn.Close()
 }
 
-const (
-	served   = true
-	unserved = false
-)
+const served, unserved = true, false
 
 // overTCP returns both ends of a connection.
 func overTCP(t *testing.T, _ bool) (ours, theirs net.Conn) {
@@ -93,10 +89,9 @@ func inMemory(t *testing.T, served bool) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
-type (
-	connect func(t *testing.T, served bool) (ours, theirs net.Conn)
-	event   func(client *rpc.Client, ours, theirs net.Conn)
-)
+type connect func(t *testing.T, served bool) (ours, theirs net.Conn)
+
+type event func(client *rpc.Client, ours, theirs net.Conn)
 
 // lose makes a call that the server executes, or does not even read, and lets event happen.
 func lose(t *testing.T, connect connect, served bool, event event) (*Clerk, *rpc.Client, error) {
@@ -152,21 +147,12 @@ func afterAGreeting(t *testing.T) (got outcome) {
 // halfAnAnswer returns the error of a call in flight, when the connection ends within an error
 // that answers another one.
 func halfAnAnswer(t *testing.T) error {
-	ours, theirs := net.Pipe()
-	go func() {
-		defer theirs.Close()
-		decoder := gob.NewDecoder(theirs)
-		for range 2 {
-			var request rpc.Request
-			var args int
-			if err := errors.Join(decoder.Decode(&request), decoder.Decode(&args)); err != nil {
-				return
-			}
+	client := answered(t, func(seq uint64, conn net.Conn) {
+		if seq == 1 {
+			gob.NewEncoder(conn).Encode(rpc.Response{Seq: 0, Error: "no"}) // and no body
+			conn.Close()
 		}
-		gob.NewEncoder(theirs).Encode(rpc.Response{Seq: 0, Error: "no"}) // and no body
-	}()
-	client := rpc.NewClient(ours)
-	defer client.Close()
+	})
 	first := client.Go("Clerk.Double", 1, nil, nil)
 	second := client.Go("Clerk.Double", 1, nil, nil)
 	if rpctest.Within(t, first.Done, "the first answer"); first.Error != rpc.ServerError("no") {
@@ -179,10 +165,13 @@ func halfAnAnswer(t *testing.T) error {
 func writeAfterTheEnd(t *testing.T) outcome {
 	ours, theirs := overTCP(t, unserved)
 	theirs.Close()
-	conn := &lateReader{ours, make(chan struct{})}
-	client := rpc.NewClient(conn)
+	silence, end := io.Pipe()
+	client := rpc.NewClient(struct {
+		io.Reader
+		io.WriteCloser
+	}{silence, ours})
 	defer client.Close()
-	defer close(conn.read)
+	defer end.Close()
 	for until := time.Now().Add(rpctest.Patience); time.Now().Before(until); {
 		call := client.Go("Clerk.Double", 1, nil, nil)
 		select {
@@ -194,32 +183,9 @@ func writeAfterTheEnd(t *testing.T) outcome {
 	return outcome{text: fmt.Sprintf("writing goes on for %v", rpctest.Patience)}
 }
 
-// lateReader is a connection that reads when it may.
-type lateReader struct {
-	net.Conn
-	read chan struct{}
-}
-
-func (c *lateReader) Read(p []byte) (int, error) {
-	<-c.read
-	return c.Conn.Read(p)
-}
-
-// afterASecond ends by its deadline.
-func afterASecond(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, time.Second)
-}
-
-// whenCancelled ends a second later by a call, and has no deadline.
-func whenCancelled(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	time.AfterFunc(time.Second, cancel)
-	return ctx, cancel
-}
-
-// giveUp calls through a stub that gives up after a second. The method takes ten, and the
-// server begins to read after idle.
-func giveUp(idle time.Duration, limit func(context.Context) (context.Context, context.CancelFunc)) provocation {
+// giveUp calls through a stub that gives up after limit or, if nothing else ends the call, when it
+// is cancelled after two seconds. The method takes ten, and the server begins to read after idle.
+func giveUp(idle, limit time.Duration) provocation {
 	return func(t *testing.T) (got outcome) {
 		synctest.Test(t, func(t *testing.T) {
 			clerk := new(Clerk)
@@ -228,13 +194,10 @@ func giveUp(idle time.Duration, limit func(context.Context) (context.Context, co
 				t.Fatal(err)
 			}
 			ours, theirs := net.Pipe()
-			go func() {
-				time.Sleep(idle)
-				server.ServeConn(theirs)
-			}()
+			time.AfterFunc(idle, func() { server.ServeConn(theirs) })
 			client := rpc.NewClient(ours)
-			ctx, cancel := limit(t.Context())
-			defer cancel()
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			time.AfterFunc(2*time.Second, cancel)
 			_, err := shared.NewMathServiceClient(client).Multiply(ctx, 10, 20)
 			yet := clerk.executed.Load()
 			time.Sleep(idle)
@@ -253,8 +216,8 @@ func giveUp(idle time.Duration, limit func(context.Context) (context.Context, co
 type slowService struct{ clerk *Clerk }
 
 // Multiply takes ten seconds.
-func (s slowService) Multiply(_ *shared.Args, reply *int) error {
-	s.clerk.done(reply)
+func (s slowService) Multiply(_ *shared.Args, _ *int) error {
+	s.clerk.done()
 	time.Sleep(10 * time.Second)
 	return nil
 }

@@ -23,112 +23,100 @@ import (
 
 // textsInTheServersLog are those that net/rpc and net/http print.
 var textsInTheServersLog = []errorText{
-	logs("rpc.Serve: accept:…", func(t *testing.T) {
+	reads("rpc.Serve: accept:…", logged(func(t *testing.T) (own string) {
 		l := rpctest.Listen(t)
 		l.Close()
 		rpc.NewServer().Accept(l)
-	}),
-	logs("too many open files", func(*testing.T) {
+		return l.Addr().String()
+	})),
+	reads("too many open files", logged(func(*testing.T) (own string) {
 		queue := make(rpctest.Queue, 1)
 		queue <- &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 		rpc.NewServer().Accept(queue) // returns: the server is over
+		return "accept4"
+	})),
+	reads("rpc: gob error encoding body: …",
+		logs("gob: type shared_test.Hidden has", byGob("Clerk.Hide", 1, new(Hidden))),
+		logs("interface: shared_test.Square", byGob("Clerk.SquareOf", 1, new(Drawing))),
+		logs("handle type: chan int", byGob("Clerk.Channel", 1, new(chan int)))),
+	reads("rpc: server cannot decode request: …", func(*testing.T) error {
+		ours, theirs := net.Pipe()
+		defer theirs.Close()
+		go io.WriteString(ours, "GET / HTTP/1.1\r\n")
+		return rpc.NewServer().ServeRequest(jsonrpc.NewServerCodec(theirs))
 	}),
-	logs("rpc: gob error encoding body: …",
-		func(t *testing.T) { byGob("Clerk.Hide", 1, new(Hidden))(t) },
-		func(t *testing.T) { byGob("Clerk.SquareOf", 1, new(Drawing))(t) },
-	),
-	reads("rpc: server cannot decode request: …",
-		returned(func(*testing.T) error {
-			ours, theirs := net.Pipe()
-			defer theirs.Close()
-			go io.WriteString(ours, "GET / HTTP/1.1\r\n")
-			return rpc.NewServer().ServeRequest(jsonrpc.NewServerCodec(theirs))
-		}),
-	),
-	logs("rpc hijacking …: …",
-		middleware(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-				defer conn.Close()
-			}
-			next.ServeHTTP(w, r)
-		}),
-	),
-	logs("http: response.WriteHeader on hijacked connection from …",
-		middleware(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			next.ServeHTTP(w, r)
-			w.WriteHeader(http.StatusOK)
-		}),
-	),
-	logs("http: response.Write on hijacked connection from …",
-		middleware(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			next.ServeHTTP(w, r)
-			io.WriteString(w, "done")
-		}),
-	),
-	logs("http: TLS handshake error from …: …",
-		func(t *testing.T) { firstCall(rpc.Dial("tcp", addrOf(tlsServer(t)))) },
-		func(t *testing.T) { dialTLS(addrOf(tlsServer(t)), nil) },
-	),
-	logs("tls: client didn't provide a certificate", func(t *testing.T) {
-		server := tlsServerWith(t, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert})
-		dialTLS(addrOf(server), &tls.Config{InsecureSkipVerify: true})
-	}),
-	logs("tls: client offered only unsupported versions: …", func(t *testing.T) {
-		server := tlsServerWith(t, &tls.Config{MinVersion: tls.VersionTLS13})
-		dialTLS(addrOf(server), &tls.Config{MaxVersion: tls.VersionTLS12})
-	}),
-	logs("http: panic serving …: …", func(t *testing.T) {
-		rpc.DialHTTP("tcp", httpServer(t, http.TimeoutHandler(rpc.NewServer(), time.Hour, "")))
-	}),
+	reads("rpc hijacking …: …", visited(web(http.HandlerFunc(hijackFirst)), connectHTTP)),
+	reads("http: response.WriteHeader on hijacked connection from …",
+		logs("shared_test.writeHeaderLast", at(web(http.HandlerFunc(writeHeaderLast)), dialHTTP))),
+	reads("http: response.Write on hijacked connection from …",
+		logs("shared_test.writeLast", at(web(http.HandlerFunc(writeLast)), dialHTTP))),
+	reads("http: TLS handshake error from …: …",
+		visited(webOverTLS(&tls.Config{}), func(c net.Conn) error { return firstCall(rpc.NewClient(c), nil) }),
+		visited(webOverTLS(&tls.Config{}), speakTLS(&tls.Config{}))),
+	reads("tls: client didn't provide a certificate",
+		visited(webOverTLS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert}), speakTLS(trusting))),
+	reads("tls: client offered only unsupported versions: …",
+		visited(webOverTLS(&tls.Config{MinVersion: tls.VersionTLS13}), speakTLS(trustingTLS12))),
+	reads("http: panic serving …: …",
+		visited(web(http.TimeoutHandler(rpc.NewServer(), time.Hour, "")), connectHTTP)),
 }
 
 // Tutorial §4.2 to §4.4: what a server logs of its connections. It is little: net/rpc says nothing
 // of a request that it cannot read, and over JSON nothing at all.
 func TestTextsInTheServersLog(t *testing.T) { provokeAll(t, textsInTheServersLog) }
 
-// middleware lets a client dial a server with a middleware around net/rpc's handler, and hang up.
-func middleware(serve func(http.ResponseWriter, *http.Request, http.Handler)) func(*testing.T) {
-	return func(t *testing.T) {
-		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			serve(w, r, rpc.NewServer())
-		})
-		if client, err := rpc.DialHTTP("tcp", httpServer(t, handler)); err == nil {
-			client.Close()
+// visited returns what a server logs of a client, by its address.
+func visited(start func(*testing.T) (addr string), visit func(net.Conn) error) func(*testing.T) error {
+	return logged(func(t *testing.T) (own string) {
+		conn, err := net.Dial("tcp", start(t))
+		if err != nil {
+			t.Fatal(err)
 		}
+		defer conn.Close()
+		visit(conn)
+		return conn.LocalAddr().String()
+	})
+}
+
+func connectHTTP(conn net.Conn) error { return closed(rpctest.DialHTTPConn(conn)) }
+
+// hijackFirst, writeHeaderLast and writeLast are middlewares around net/rpc's handler.
+func hijackFirst(w http.ResponseWriter, r *http.Request) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		defer conn.Close()
 	}
+	rpc.NewServer().ServeHTTP(w, r)
+}
+
+func writeHeaderLast(w http.ResponseWriter, r *http.Request) {
+	rpc.NewServer().ServeHTTP(w, r)
+	w.WriteHeader(http.StatusOK)
+}
+
+func writeLast(w http.ResponseWriter, r *http.Request) {
+	rpc.NewServer().ServeHTTP(w, r)
+	w.Write([]byte("done"))
 }
 
 // textsOfPanics are those of panics, and of what else ends a process.
 var textsOfPanics = []errorText{
 	reads("rpc: done channel is unbuffered",
-		panicked(func(t *testing.T) {
-			client, _ := rpctest.Gob.Connect(t, new(Clerk))
-			client.Go("Clerk.Double", 1, nil, make(chan *rpc.Call))
-		}),
-	),
-	callEnds("gob: cannot encode nil pointer of type …", notExecuted, finished,
-		func(t *testing.T) outcome {
-			clerk := new(Clerk)
-			client, _ := rpctest.Gob.Connect(t, clerk)
-			got := panicked(func(*testing.T) { client.Call("Clerk.Add", (*Pair)(nil), nil) })(t)
-			got.fate = clerk.fate(client)
-			return got
-		},
-	),
-	reads("is not http.Hijacker: missing method Hijack",
-		panicked(func(*testing.T) {
-			connect := httptest.NewRequest(http.MethodConnect, rpc.DefaultRPCPath, nil)
-			rpc.NewServer().ServeHTTP(httptest.NewRecorder(), connect)
-		}),
-	),
+		panicked(func() { new(rpc.Client).Go("Clerk.Double", 1, nil, make(chan *rpc.Call)) })),
+	callEnds("gob: cannot encode nil pointer of type …", spoilt, func(t *testing.T) outcome {
+		clerk := new(Clerk)
+		client, _ := rpctest.Gob.Connect(t, clerk)
+		err := panicked(func() { client.Call("Clerk.Add", (*Pair)(nil), nil) })(t)
+		return outcome{err.Error(), clerk.fate(client)}
+	}),
+	reads("is not http.Hijacker: missing method Hijack", panicked(func() {
+		connect := httptest.NewRequest(http.MethodConnect, rpc.DefaultRPCPath, nil)
+		rpc.NewServer().ServeHTTP(httptest.NewRecorder(), connect)
+	})),
 	reads("invalid memory address or nil pointer dereference",
-		panicked(func(*testing.T) { var client *rpc.Client; client.Call("Clerk.Double", 1, nil) }),
-		panicked(func(*testing.T) { rpc.NewServer().Accept(nil) }),
+		panicked(func() { (*rpc.Client)(nil).Call("Clerk.Double", 1, nil) }),
+		panicked(func() { rpc.NewServer().Accept(nil) }),
 		crash("TypedNil"),
-		func(t *testing.T) outcome {
-			return end(t, func(conn net.Conn) { conn.Write(rpctest.HostileGob()) })
-		},
-	),
+		ended(func(conn net.Conn) { conn.Write(rpctest.HostileGob()) })),
 	reads("created by net/rpc.(*Server).ServeCodec", crash("Divide")),
 	reads("fatal error: concurrent map writes", crash("WriteMap")),
 	reads("fatal error: concurrent map read and map write", crash("ReadMap")),
@@ -141,29 +129,29 @@ var textsOfPanics = []errorText{
 func TestTextsOfPanics(t *testing.T) { provokeAll(t, textsOfPanics) }
 
 // crash calls a method of Crash in a process of its own, which ends.
-func crash(method string) provocation {
-	return func(t *testing.T) outcome {
-		return end(t, func(conn net.Conn) {
-			client := rpc.NewClient(conn)
-			defer client.Close()
-			client.Call("Crash."+method, 1, new(int))
-		})
-	}
+func crash(method string) func(*testing.T) error {
+	return ended(func(conn net.Conn) {
+		client := rpc.NewClient(conn)
+		defer client.Close()
+		client.Call("Crash."+method, 1, new(int))
+	})
 }
 
-// end returns the standard error of a server's process that do ends.
-func end(t *testing.T, do func(net.Conn)) outcome {
-	// In the child, the race detector shall not write between the words of the runtime.
-	t.Setenv("GORACE", "log_path="+filepath.Join(t.TempDir(), "race"))
-	process := rpctest.StartProcess(t) // with Crash, as provokeAll says
-	conn, err := net.Dial("tcp", process.Addr)
-	if err != nil {
-		t.Fatal(err)
+// ended returns the standard error of a server's process that do ends.
+func ended(do func(net.Conn)) func(*testing.T) error {
+	return func(t *testing.T) error {
+		// In the child, the race detector shall not write between the words of the runtime.
+		t.Setenv("GORACE", "log_path="+filepath.Join(t.TempDir(), "race"))
+		process := rpctest.StartProcess(t) // with Crash, as provokeAll says
+		conn, err := net.Dial("tcp", process.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		do(conn)
+		_, stderr := process.Wait()
+		return errors.New(stderr)
 	}
-	defer conn.Close()
-	do(conn)
-	_, stderr := process.Wait()
-	return outcome{text: stderr}
 }
 
 // Crash ends its process.
@@ -192,31 +180,24 @@ func (Crash) TypedNil(_ int, _ *int) error {
 	return err
 }
 
-// WriteMap writes to a map in several goroutines. The keys are equal and long, and so a write
-// takes its time.
-func (Crash) WriteMap(_ int, _ *int) error {
+// WriteMap writes to a map in several goroutines.
+func (Crash) WriteMap(_ int, _ *int) error { return useMap(4, 0) }
+
+// ReadMap reads a map in several goroutines, and writes to it in one.
+func (Crash) ReadMap(_ int, _ *int) error { return useMap(1, 3) }
+
+// useMap does not return. The keys are equal and long, and so a write takes its time.
+func useMap(writers, readers int) error {
 	runtime.GOMAXPROCS(4)
-	m := make(map[string]int)
-	for range 4 {
+	m := map[string]int{strings.Repeat("k", 1<<20): 1}
+	for range writers {
 		go func() {
 			for key := strings.Repeat("k", 1<<20); ; {
 				m[key] = 1
 			}
 		}()
 	}
-	select {}
-}
-
-// ReadMap reads a map in several goroutines, and writes to it in one.
-func (Crash) ReadMap(_ int, _ *int) error {
-	runtime.GOMAXPROCS(4)
-	m := map[string]int{strings.Repeat("k", 1<<20): 1}
-	go func() {
-		for key := strings.Repeat("k", 1<<20); ; {
-			m[key] = 1
-		}
-	}()
-	for range 3 {
+	for range readers {
 		go func() {
 			for sum := 0; ; {
 				sum += m["k"]

@@ -1,13 +1,13 @@
 package shared_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"cmp"
+	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -19,109 +19,124 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
-// tlsServer returns a server whose certificate is for example.com.
-func tlsServer(t *testing.T) *httptest.Server { return tlsServerWith(t, &tls.Config{}) }
-
-func tlsServerWith(t *testing.T, config *tls.Config) *httptest.Server {
-	server := httptest.NewUnstartedServer(rpc.NewServer())
-	server.TLS = config
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server
-}
-
 var (
 	loopback = []net.IP{net.IPv4(127, 0, 0, 1)}
 	longAgo  = time.Date(2009, time.November, 10, 23, 0, 0, 0, time.UTC)
+
+	// Configurations of clients that take any certificate.
+	trusting      = &tls.Config{InsecureSkipVerify: true}
+	trustingTLS12 = &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}
 )
 
-// certificate returns one that nobody else has signed. Change makes it what a test wants.
-func certificate(t *testing.T, change func(*x509.Certificate)) tls.Certificate {
-	t.Helper()
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	change(template)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+// certificate returns one like template, which nobody else has signed.
+func certificate(t *testing.T, template x509.Certificate) tls.Certificate {
+	template.SerialNumber = big.NewInt(1)
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(2 * time.Hour)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
+	public, key, err1 := ed25519.GenerateKey(rand.Reader)
+	der, err2 := x509.CreateCertificate(rand.Reader, &template, &template, public, key)
+	leaf, err3 := x509.ParseCertificate(der)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// inPEM returns one half of a new certificate.
-func inPEM(t *testing.T, half string) []byte {
-	t.Helper()
-	cert := certificate(t, func(*x509.Certificate) {})
-	der := cert.Certificate[0]
-	if half == "PRIVATE KEY" {
-		var err error
-		if der, err = x509.MarshalPKCS8PrivateKey(cert.PrivateKey); err != nil {
-			t.Fatal(err)
+// keyPair reads a certificate and its key. In place of an empty text it takes that of a new
+// certificate, so that two of them do not fit.
+func keyPair(cert, key string) func(*testing.T) error {
+	return func(t *testing.T) error {
+		der, err := x509.MarshalPKCS8PrivateKey(certificate(t, x509.Certificate{}).PrivateKey)
+		if err != nil {
+			return err
 		}
+		newKey := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+		der = certificate(t, x509.Certificate{}).Certificate[0]
+		newCert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+		_, err = tls.X509KeyPair([]byte(cmp.Or(cert, string(newCert))), []byte(cmp.Or(key, string(newKey))))
+		return err
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: half, Bytes: der})
+}
+
+// webOverTLS returns a web server whose certificate is for example.com.
+func webOverTLS(config *tls.Config) func(*testing.T) (addr string) {
+	return func(t *testing.T) string {
+		server := httptest.NewUnstartedServer(rpc.NewServer())
+		server.TLS = config
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+}
+
+// overTLS returns a server that shakes hands, and no more. If it has no certificate, it is given one.
+func overTLS(config *tls.Config) func(*testing.T) (addr string) {
+	return func(t *testing.T) string {
+		config := config.Clone()
+		if config.Certificates == nil {
+			config.Certificates = []tls.Certificate{certificate(t, x509.Certificate{})}
+		}
+		l := rpctest.Listen(t)
+		go func() {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			if tls.Server(conn, config).Handshake() != nil {
+				io.Copy(io.Discard, conn) // so that Close does not reset the connection
+			}
+		}()
+		return l.Addr().String()
+	}
 }
 
 // aCertificate dials a server that has such a certificate, which the client trusts, by name or, if
 // that is empty, by the address.
-func aCertificate(change func(*x509.Certificate), name string) provocation {
-	return returned(func(t *testing.T) error {
-		cert := certificate(t, change)
+func aCertificate(template x509.Certificate, name string) func(*testing.T) error {
+	return func(t *testing.T) error {
+		cert := certificate(t, template)
 		roots := x509.NewCertPool()
 		roots.AddCert(cert.Leaf)
-		server := &tls.Config{Certificates: []tls.Certificate{cert}}
-		return handshake(t, server, &tls.Config{RootCAs: roots, ServerName: name})
-	})
-}
-
-// mutual dials a server that wants a certificate of the client, and trusts nobody.
-func mutual(version uint16, wants tls.ClientAuthType, has bool) provocation {
-	return returned(func(t *testing.T) error {
-		client := &tls.Config{InsecureSkipVerify: true, MaxVersion: version}
-		if has {
-			client.Certificates = []tls.Certificate{certificate(t, func(*x509.Certificate) {})}
-		}
-		return handshake(t, &tls.Config{ClientAuth: wants, ClientCAs: x509.NewCertPool()}, client)
-	})
-}
-
-// handshake returns the client's error. A server without a certificate is given one.
-func handshake(t *testing.T, server, client *tls.Config) error {
-	if server.Certificates == nil {
-		server.Certificates = []tls.Certificate{certificate(t, func(*x509.Certificate) {})}
+		server := overTLS(&tls.Config{Certificates: []tls.Certificate{cert}})
+		return dialTLS(&tls.Config{RootCAs: roots, ServerName: name})(server(t))
 	}
-	l := rpctest.Listen(t)
-	go func() {
-		conn, err := l.Accept()
+}
+
+// unknownClient dials a server that wants a certificate, and trusts nobody.
+func unknownClient(version uint16) func(*testing.T) error {
+	return func(t *testing.T) error {
+		client := &tls.Config{InsecureSkipVerify: true, MaxVersion: version}
+		client.Certificates = []tls.Certificate{certificate(t, x509.Certificate{})}
+		server := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+		return dialTLS(client)(overTLS(server)(t))
+	}
+}
+
+// dialTLS dials, and speaks TLS.
+func dialTLS(config *tls.Config) func(addr string) error {
+	return func(addr string) error {
+		conn, err := net.Dial("tcp", addr)
 		if err != nil {
-			return
+			return err
 		}
 		defer conn.Close()
-		if tls.Server(conn, server).Handshake() != nil {
-			io.Copy(io.Discard, conn) // so that Close does not reset the connection
-		}
-	}()
-	return dialTLS(l.Addr().String(), client)
+		return speakTLS(config)(conn)
+	}
 }
 
-// dialTLS dials addr, and reads until it sees an error.
-func dialTLS(addr string, config *tls.Config) error {
-	ctx, cancel := context.WithTimeout(context.Background(), rpctest.Patience)
-	defer cancel()
-	dialer := tls.Dialer{Config: config}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
+// speakTLS shakes hands, and reads until it sees an error.
+func speakTLS(config *tls.Config) func(net.Conn) error {
+	config = config.Clone()
+	config.ServerName = cmp.Or(config.ServerName, "127.0.0.1")
+	return func(conn net.Conn) error {
+		client := tls.Client(conn, config)
+		client.SetDeadline(time.Now().Add(rpctest.Patience))
+		err := client.Handshake()
+		if err == nil {
+			_, err = io.ReadAll(client)
+		}
 		return err
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	_, err = io.ReadAll(conn)
-	return err
 }

@@ -1,14 +1,13 @@
 package shared_test
 
 import (
-	"bytes"
 	"fmt"
 	"log"
 	"net"
 	"net/rpc"
 	"net/rpc/jsonrpc"
-	"os"
-	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"example.com/netrpc/shared"
+	"example.com/netrpc/shared/rpctest"
 )
 
 // Display is a service that a client publishes.
@@ -169,31 +169,24 @@ func (c *Careless) Add(_ int, count *int) error {
 	return nil
 }
 
-// The race detector sees two calls that meet: here it is another process of this test.
+// The race detector sees two calls that meet, and ends their process.
 func TestStateWithoutALockIsARace(t *testing.T) {
-	const second = "NETRPC_RACE"
-	if os.Getenv(second) != "" {
-		server := rpc.NewServer()
-		if err := server.Register(new(Careless)); err != nil {
-			t.Fatal(err)
-		}
-		ours, theirs := net.Pipe()
-		go server.ServeConn(theirs)
-		client := rpc.NewClient(ours)
-		one, two := client.Go("Careless.Add", 0, new(int), nil), client.Go("Careless.Add", 0, new(int), nil)
-		<-one.Done
-		<-two.Done
-		client.Close()
-		return
-	}
-	if !raceEnabled {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil || !slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("go test -race, as make check has it, tells")
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStateWithoutALockIsARace$")
-	cmd.Env = append(os.Environ(), second+"=yes")
-	output, err := cmd.CombinedOutput()
-	if err == nil || !bytes.Contains(output, []byte("WARNING: DATA RACE")) || !strings.Contains(string(output), "(*Careless).Add") {
-		t.Errorf("two calls without a lock: %v, %s; want a data race in Careless.Add", err, output)
+	t.Setenv("GORACE", "halt_on_error=1")
+	process := rpctest.StartProcess(t, new(Careless))
+	client, err := rpc.Dial("tcp", process.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	client.Go("Careless.Add", 0, nil, nil)
+	client.Call("Careless.Add", 0, nil)
+	_, output := process.Wait()
+	if !strings.Contains(output, "WARNING: DATA RACE") || !strings.Contains(output, "(*Careless).Add") {
+		t.Errorf("two calls without a lock: %s; want a data race in Careless.Add", output)
 	}
 }
 

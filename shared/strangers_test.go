@@ -2,6 +2,7 @@ package shared_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/gob"
 	"fmt"
 	"io"
@@ -11,7 +12,6 @@ import (
 	"net/rpc"
 	"os"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -22,7 +22,7 @@ import (
 // guardedCodec is net/rpc's codec for gob, which is not exported, with a limit for the bytes of
 // each request, and without its panics: what breaks either ends the connection, and no more.
 type guardedCodec struct {
-	conn    net.Conn
+	conn    io.ReadWriteCloser
 	request io.LimitedReader // what may still be read for this request
 	max     int64
 	dec     *gob.Decoder
@@ -31,7 +31,7 @@ type guardedCodec struct {
 	broken  error
 }
 
-func newGuardedCodec(conn net.Conn, max int64) *guardedCodec {
+func newGuardedCodec(conn io.ReadWriteCloser, max int64) *guardedCodec {
 	c := &guardedCodec{conn: conn, max: max, request: io.LimitedReader{R: conn}, out: bufio.NewWriter(conn)}
 	c.dec, c.enc = gob.NewDecoder(&c.request), gob.NewEncoder(c.out)
 	return c
@@ -130,38 +130,50 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
+// guarded serves with a guardedCodec.
+var guarded = rpctest.Codec{
+	Name: "guardedCodec",
+	Serve: func(server *rpc.Server, conn io.ReadWriteCloser) {
+		server.ServeCodec(newGuardedCodec(conn, 1<<20))
+	},
+	NewClient: rpc.NewClient,
+}
+
+// send sends bytes to a server, in place of a client, and returns how many have been read. It
+// hangs up after then, and returns when the server has ended the connection, too.
+func send(t *testing.T, codec rpctest.Codec, server *rpc.Server, bytes []byte, then func()) (sent int) {
+	ours, theirs := net.Pipe()
+	ours.SetDeadline(time.Now().Add(rpctest.Patience))
+	ended := make(chan bool)
+	go func() {
+		codec.Serve(server, theirs)
+		close(ended)
+	}()
+	go io.Copy(io.Discard, ours)
+	sent, _ = ours.Write(bytes)
+	then()
+	ours.Close()
+	rpctest.Within(t, ended, "the end of a connection")
+	return sent
+}
+
 // Before and after: a stranger promises 16 MiB, sends all but the last byte, and waits.
 // net/rpc's own codec keeps what has come. The guarded one has ended the connection after 1 MiB.
 func TestAnUnfinishedRequestTakesNoMoreThanTheLimit(t *testing.T) {
 	quiet(t)
-	const size, limit = 16 << 20, 1 << 20
-	var request strings.Builder
+	const size = 16 << 20
+	var request bytes.Buffer
 	encoder := gob.NewEncoder(&request)
 	encoder.Encode(rpc.Request{ServiceMethod: "Store.Put"})
 	encoder.Encode(make([]byte, size))
-	bytes := request.String()[:request.Len()-1]
+	request.Truncate(request.Len() - 1)
 	var saw rpctest.Transcript
-	for _, row := range []struct {
-		name  string
-		serve func(*rpc.Server, net.Conn)
-	}{
-		{"ServeConn", func(server *rpc.Server, conn net.Conn) { server.ServeConn(conn) }},
-		{"guardedCodec", func(server *rpc.Server, conn net.Conn) { server.ServeCodec(newGuardedCodec(conn, limit)) }},
-	} {
-		ours, theirs := net.Pipe()
-		ours.SetDeadline(time.Now().Add(rpctest.Patience))
+	for _, codec := range []rpctest.Codec{{Name: "ServeConn", Serve: rpctest.Gob.Serve}, guarded} {
 		before := heap()
-		ended := make(chan bool)
-		go func() {
-			row.serve(rpctest.Server(t, Store{}), theirs)
-			close(ended)
-		}()
-		sent, _ := io.WriteString(ours, bytes)
-		taken := heap() - before
+		var taken int64
+		sent := send(t, codec, rpctest.Server(t, Store{}), request.Bytes(), func() { taken = heap() - before })
 		saw.Add("%s: all 16 MiB read: %t; memory, at least 16 MiB: %t, more than 4 MiB: %t",
-			row.name, sent == len(bytes), taken >= size, taken > 4*limit)
-		ours.Close()
-		rpctest.Within(t, ended, "the end of the connection")
+			codec.Name, sent == request.Len(), taken >= size, taken > 4<<20)
 	}
 	saw.Want(t, `
 ServeConn: all 16 MiB read: true; memory, at least 16 MiB: true, more than 4 MiB: true
@@ -171,11 +183,7 @@ guardedCodec: all 16 MiB read: false; memory, at least 16 MiB: false, more than 
 // A request of the limit's size passes, and each next one may be as large.
 func TestTheLimitIsForEachRequest(t *testing.T) {
 	quiet(t)
-	ours, theirs := net.Pipe()
-	ours.SetDeadline(time.Now().Add(rpctest.Patience))
-	go rpctest.Server(t, Store{}, new(shared.MathService)).ServeCodec(newGuardedCodec(theirs, 1<<20))
-	client := rpc.NewClient(ours)
-	defer client.Close()
+	client, _ := guarded.Connect(t, Store{})
 	var saw rpctest.Transcript
 	for _, size := range []int{1<<20 - 200, 1<<20 - 200, 1<<20 - 200, 1 << 20, 1} {
 		var stored int
@@ -194,7 +202,7 @@ Put of 1 bytes: 0, succeeds: false`)
 // which some bytes are wrong.
 func TestRandomRequestsHarmNobodyElse(t *testing.T) {
 	quiet(t)
-	var good strings.Builder
+	var good bytes.Buffer
 	encoder := gob.NewEncoder(&good)
 	for range 2 {
 		encoder.Encode(rpc.Request{ServiceMethod: "MathService.Multiply"})
@@ -203,32 +211,17 @@ func TestRandomRequestsHarmNobodyElse(t *testing.T) {
 	server := rpctest.Server(t, new(shared.MathService))
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 1000 {
-		bytes := []byte(good.String())
+		request, changes := bytes.Clone(good.Bytes()), 1+random.IntN(10)
 		if i%2 == 0 {
-			bytes = make([]byte, random.IntN(500))
+			request = make([]byte, 1+random.IntN(500))
+			changes = 2 * len(request)
 		}
-		for range 1 + random.IntN(10) + len(bytes)*(1-i%2) {
-			if len(bytes) > 0 {
-				bytes[random.IntN(len(bytes))] = byte(random.Uint32())
-			}
+		for range changes {
+			request[random.IntN(len(request))] = byte(random.Uint32())
 		}
-		ours, theirs := net.Pipe()
-		ours.SetDeadline(time.Now().Add(rpctest.Patience))
-		ended := make(chan bool)
-		go func() {
-			server.ServeCodec(newGuardedCodec(theirs, 1<<20))
-			close(ended)
-		}()
-		go io.Copy(io.Discard, ours)
-		ours.Write(bytes)
-		ours.Close()
-		rpctest.Within(t, ended, "the end of a connection")
+		send(t, guarded, server, request, func() {})
 	}
-	ours, theirs := net.Pipe()
-	ours.SetDeadline(time.Now().Add(rpctest.Patience))
-	go server.ServeCodec(newGuardedCodec(theirs, 1<<20))
-	client := rpc.NewClient(ours)
-	defer client.Close()
+	client, _ := guarded.Connect(t, server)
 	product := 0
 	if err := client.Call("MathService.Multiply", &shared.Args{A: 10, B: 20}, &product); err != nil || product != 200 {
 		t.Errorf("after 1000 strangers: Multiply(10, 20) = %d, %v, want 200", product, err)

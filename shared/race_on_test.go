@@ -1,5 +1,0 @@
-//go:build race
-
-package shared_test
-
-const raceEnabled = true
