@@ -13,7 +13,7 @@ test: ## run the tests
 	go test -timeout 20m ./...
 
 bench: ## what a call costs, in ratios (half a minute)
-	go test -run '^$$' -bench 'Ratios|Scale' -benchtime 1x ./shared
+	go test -run '^$$' -bench . -benchtime 1x ./shared
 
 check: ## what CI checks: format, vet for three systems and 32 bits, tests in any order under the race detector
 	! gofmt -d . | grep .
@@ -22,6 +22,6 @@ check: ## what CI checks: format, vet for three systems and 32 bits, tests in an
 	GOOS=darwin go vet ./...
 	GOARCH=386 go vet ./...
 	go test -timeout 20m -race -shuffle=on ./...
-	go test -timeout 20m -run '^$$' -bench 'Call|Payload|Additions' -benchtime 1x ./shared
+	go test -timeout 20m -short -run '^$$' -bench . -benchtime 1x ./shared
 
 .PHONY: help demo tcp http jsonrpc async test bench check

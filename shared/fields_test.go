@@ -2,11 +2,8 @@ package shared
 
 import (
 	"fmt"
-	"io"
-	"log"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"example.com/netrpc/shared/rpctest"
 )
@@ -33,9 +30,6 @@ func (Fields) Opaque(args Opaque, reply *string) error {
 	return nil
 }
 
-// Return returns a struct without exported fields.
-func (Fields) Return(n int, reply *Opaque) error { *reply = Opaque{n, n}; return nil }
-
 // The tutorial's rules (§4.1) say nothing of fields: one that is not exported stays behind. If a
 // struct has no other, gob refuses to send it; JSON sends it empty.
 func TestUnexportedFieldsStayBehind(t *testing.T) {
@@ -57,21 +51,4 @@ gob: {A:4 b:2} arrives as {A:4 b:0}
 gob: {a:4 b:2} does not arrive: gob: type shared.Opaque has no exported fields
 JSON: {A:4 b:2} arrives as {A:4 b:0}
 JSON: {a:4 b:2} arrives as {a:0 b:0}`)
-}
-
-// The rules (§4.1) say nothing of it, and Register accepts it: a reply that gob cannot encode, for
-// it has no exported field, ends the connection. The next call fails too.
-func TestReplyWithoutExportedFieldsEndsTheConnection(t *testing.T) {
-	var saw rpctest.Transcript
-	defer log.SetOutput(log.Writer())
-	log.SetOutput(io.Discard) // net/rpc logs at the server what gob says
-	synctest.Test(t, func(t *testing.T) {
-		client, _ := rpctest.Gob.Connect(t, Fields{})
-		saw.Add("the call: %v", client.Call("Fields.Return", 1, new(Opaque)))
-		synctest.Wait() // until the client has seen the end of its connection
-		saw.Add("the next one: %v", client.Call("Fields.Partial", Partial{4, 2}, new(string)))
-	})
-	saw.Want(t, `
-the call: reading body unexpected EOF
-the next one: connection is shut down`)
 }

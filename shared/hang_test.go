@@ -2,10 +2,12 @@ package shared
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/rpc"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,61 +21,54 @@ import (
 // it reads what is no JSON. If bytes are left unread then, its client sees a reset (on a net.Pipe:
 // io.ErrClosedPipe), and otherwise an unexpected EOF.
 func TestWhoHangsOnWhom(t *testing.T) {
-	servers := map[string]func(*rpc.Server, io.ReadWriteCloser){
-		"gob over TCP":  rpctest.Gob.Serve,
-		"JSON over TCP": rpctest.JSON.Serve,
-		"gob over HTTP": func(server *rpc.Server, conn io.ReadWriteCloser) {
+	clients := []struct {
+		name    string
+		connect func(net.Conn) (*rpc.Client, error)
+	}{
+		{"rpc.Dial", rpctest.GobTCP.NewClient},
+		{"rpc.DialHTTP", rpctest.GobHTTP.NewClient},
+		{"jsonrpc.Dial", rpctest.JSONTCP.NewClient},
+	}
+	servers := []struct {
+		name  string
+		serve func(*rpc.Server, io.ReadWriteCloser)
+	}{
+		{"gob over TCP", rpctest.Gob.Serve},
+		{"gob over HTTP", func(server *rpc.Server, conn io.ReadWriteCloser) {
 			q := make(rpctest.Queue, 2)
 			q <- conn
 			q <- net.ErrClosed // ends Serve, which leaves conn to its goroutine
 			http.Serve(q, server)
-		},
-		"a server that says nothing": func(_ *rpc.Server, conn io.ReadWriteCloser) {
+		}},
+		{"JSON over TCP", rpctest.JSON.Serve},
+		{"a server that says nothing", func(_ *rpc.Server, conn io.ReadWriteCloser) {
 			io.Copy(io.Discard, conn)
-		},
-	}
-	clients := map[string]func(net.Conn) (*rpc.Client, error){
-		"rpc.Dial":     rpctest.GobTCP.NewClient,
-		"rpc.DialHTTP": rpctest.GobHTTP.NewClient,
-		"jsonrpc.Dial": rpctest.JSONTCP.NewClient,
+		}},
 	}
 	var saw rpctest.Transcript
-	meet := func(t *testing.T, client, server string) {
-		ours, theirs := net.Pipe()
-		defer ours.Close()
-		go servers[server](rpctest.Server(t, new(MathService)), theirs)
-		outcome := make(chan error, 1)
-		go func() {
-			product := 0
-			client, err := clients[client](ours)
-			if err == nil {
-				err = client.Call("MathService.Multiply", &Args{10, 20}, &product)
-			}
-			if err == nil && product != 200 {
-				t.Errorf("Multiply(10, 20) = %d", product)
-			}
-			outcome <- err
-		}()
-		select {
-		case err := <-outcome:
-			switch {
-			case err == nil:
-				saw.Add("%s to %s: works", client, server)
-			case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
-				saw.Add("%s to %s: unexpected EOF, or a reset", client, server)
-			default:
-				saw.Add("%s to %s: %v", client, server, err)
-			}
-		case <-time.After(time.Hour):
-			saw.Add("%s to %s: hangs", client, server)
-		}
-	}
 	synctest.Test(t, func(t *testing.T) {
-		for _, client := range []string{"rpc.Dial", "rpc.DialHTTP", "jsonrpc.Dial"} {
-			meet(t, client, "gob over TCP")
-			meet(t, client, "gob over HTTP")
-			meet(t, client, "JSON over TCP")
-			meet(t, client, "a server that says nothing")
+		for _, client := range clients {
+			for _, server := range servers {
+				ours, theirs := net.Pipe()
+				ours.SetDeadline(time.Now().Add(time.Hour))
+				go server.serve(rpctest.Server(t, new(MathService)), theirs)
+				product := 0
+				caller, err := client.connect(ours)
+				if err == nil {
+					err = caller.Call("MathService.Multiply", &Args{10, 20}, &product)
+				}
+				outcome := fmt.Sprint(err)
+				switch {
+				case err == nil && product == 200:
+					outcome = "works"
+				case errors.Is(err, os.ErrDeadlineExceeded):
+					outcome = "hangs"
+				case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+					outcome = "unexpected EOF, or a reset"
+				}
+				saw.Add("%s to %s: %s", client.name, server.name, outcome)
+				ours.Close()
+			}
 		}
 		time.Sleep(time.Minute) // until the HTTP server has hung up, too
 	})

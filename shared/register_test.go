@@ -73,32 +73,17 @@ func (Mixed) TwoResults(n int, reply *int) (error, error) { return nil, nil }
 // ConcreteResult returns an error, but its type is not error itself (C10).
 func (Mixed) ConcreteResult(n int, reply *int) rpc.ServerError { return "" }
 
-// register registers receiver, and returns what net/rpc logs about it as well.
-func register(receiver any) (server *rpc.Server, logged string, err error) {
-	var lines strings.Builder
-	defer log.SetOutput(log.Writer())
-	defer log.SetFlags(log.Flags())
-	log.SetOutput(&lines)
-	log.SetFlags(0)
-	server = rpc.NewServer()
-	err = server.Register(receiver)
-	log.SetOutput(io.Discard) // another goroutine may still log something
-	for line := range strings.Lines(lines.String()) {
-		if strings.HasPrefix(line, "rpc.Register") {
-			logged += line
-		}
-	}
-	return server, strings.TrimSpace(logged), err
-}
-
 // The tutorial's rules for a method hold (§4.1, C6 to C10), and Register analyses all exported
 // methods (§4.2, C13). Left unsaid: it keeps the suitable ones, and skips a method that breaks a
 // rule without an error and without a line in the log.
 func TestRegisterSkipsUnsuitableMethodsSilently(t *testing.T) {
-	server, logged, err := register(Mixed{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var logged strings.Builder
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(&logged)
+	server := rpc.NewServer()
+	err := server.Register(Mixed{})
+	log.SetOutput(io.Discard)
+	_, complaint, _ := strings.Cut(logged.String(), "rpc.Register") // other servers may log, too
 	client, _ := rpctest.Gob.Connect(t, server)
 	var saw rpctest.Transcript
 	for _, row := range []struct {
@@ -130,7 +115,7 @@ func TestRegisterSkipsUnsuitableMethodsSilently(t *testing.T) {
 			saw.Add("%s(%v) = %d, %v", row.method, row.arg, reply, err)
 		}
 	}
-	saw.Add("Register returns the error %v, and logs %q", err, logged)
+	saw.Add("Register returns the error %v, and logs %q", err, complaint)
 	saw.Want(t, `
 kept: ByPointer, which has the tutorial's form
 kept: ByValue, which takes an argument that is no pointer
@@ -165,81 +150,49 @@ func TestRegisterKeepsEveryMethodOfMathService(t *testing.T) {
 	saw.Want(t, want)
 }
 
-// The receiver is "usually a struct" (§4.1, C5). It can be of any type that has a suitable method,
-// and one that has no exported name of its own, by which the service would be called (C15), is
-// given one by RegisterName.
+// The receiver is "usually a struct" (§4.1, C5). It can be of any type that has a suitable method.
+// The service has the type's name (C15), or the one that RegisterName gives it.
 func TestRegisterTakesAnyTypeWithASuitableMethod(t *testing.T) {
+	server := rpctest.Server(t, new(Struct), Num(0), Func(func(n int) int { return 2 * n }))
+	err1 := server.RegisterName("Other", hidden{})
+	err2 := server.RegisterName("Nameless", &struct{ Num }{})
+	client, _ := rpctest.Gob.Connect(t, server)
 	var saw rpctest.Transcript
-	for _, row := range []struct {
-		receiver any
-		name     string // for RegisterName
-		method   string
-	}{
-		{new(Struct), "", "Struct.Double"},
-		{Num(0), "", "Num.Double"},
-		{Func(func(n int) int { return 2 * n }), "", "Func.Double"},
-		{Num(0), "Other", "Other.Double"},
-		{Num(0), "Other", "Num.Double"},
-		{hidden{}, "Other", "Other.Double"},
-		{&struct{ Num }{}, "Other", "Other.Double"},
-	} {
-		server := rpc.NewServer()
-		how, err := fmt.Sprintf("RegisterName(%q, %T)", row.name, row.receiver), error(nil)
-		if row.name != "" {
-			err = server.RegisterName(row.name, row.receiver)
-		} else {
-			how, err = fmt.Sprintf("Register(%T)", row.receiver), server.Register(row.receiver)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		client, _ := rpctest.Gob.Connect(t, server)
+	saw.Add("RegisterName: %v, %v", err1, err2)
+	for _, service := range []string{"Struct", "Num", "Func", "hidden", "Other", "Nameless"} {
 		reply := 0
-		if err := client.Call(row.method, 21, &reply); err != nil {
-			saw.Add("%s: %v", how, err)
-		} else {
-			saw.Add("%s: %s(21) = %d", how, row.method, reply)
-		}
+		err := client.Call(service+".Double", 21, &reply)
+		saw.Add("%s.Double(21) = %d, %v", service, reply, err)
 	}
 	saw.Want(t, `
-Register(*shared.Struct): Struct.Double(21) = 42
-Register(shared.Num): Num.Double(21) = 42
-Register(shared.Func): Func.Double(21) = 42
-RegisterName("Other", shared.Num): Other.Double(21) = 42
-RegisterName("Other", shared.Num): rpc: can't find service Num.Double
-RegisterName("Other", shared.hidden): Other.Double(21) = 42
-RegisterName("Other", *struct { shared.Num }): Other.Double(21) = 42`)
+RegisterName: <nil>, <nil>
+Struct.Double(21) = 42, <nil>
+Num.Double(21) = 42, <nil>
+Func.Double(21) = 42, <nil>
+hidden.Double(21) = 0, rpc: can't find service hidden.Double
+Other.Double(21) = 42, <nil>
+Nameless.Double(21) = 42, <nil>`)
 }
 
 // The tutorial checks Register's error in §4.2, and ignores it in §4.3 and §4.4. Register returns
-// one, and logs it, if no method is left or if the type has no exported name (C15).
+// one if no method is left, or if the type has no exported name or one that is taken, even if by
+// another value (C15). RegisterName gives a service a name of its own.
 func TestRegisterFailsAloud(t *testing.T) {
-	var saw rpctest.Transcript
-	for _, receiver := range []any{Struct{}, new(MathServiceClient), hidden{}, &struct{ Num }{}} {
-		_, logged, err := register(receiver)
-		hint := strings.Replace(fmt.Sprint(err), " (hint", "\n    (hint", 1) // would be a long line
-		saw.Add("Register(%T) fails, and logs why: %t\n  %s", receiver, logged == fmt.Sprint(err), hint)
-	}
-	saw.Want(t, `
-Register(shared.Struct) fails, and logs why: true
-  rpc.Register: type Struct has no exported methods of suitable type
-    (hint: pass a pointer to value of that type)
-Register(*shared.MathServiceClient) fails, and logs why: true
-  rpc.Register: type MathServiceClient has no exported methods of suitable type
-Register(shared.hidden) fails, and logs why: true
-  rpc.Register: type hidden is not exported
-Register(*struct { shared.Num }) fails, and logs why: true
-  rpc.Register: no service name for type *struct { shared.Num }`)
-}
-
-// The tutorial registers each service once. A second one of the same type is an error, even if it
-// is another value (§4.2, C15); RegisterName gives it a name of its own.
-func TestTwoServicesNeedTwoNames(t *testing.T) {
-	var saw rpctest.Transcript
+	defer log.SetOutput(log.Writer())
+	log.SetOutput(io.Discard)
 	server := rpctest.Server(t, Num(1))
-	saw.Add("a second Num: %v", server.Register(Num(2)))
-	saw.Add("under a name of its own: %v", server.RegisterName("Second", Num(2)))
+	var saw rpctest.Transcript
+	for _, receiver := range []any{Struct{}, new(MathServiceClient), hidden{}, &struct{ Num }{}, Num(2)} {
+		err := fmt.Sprint(server.Register(receiver))
+		saw.Add("%T: %s", receiver, strings.Replace(err, " (hint", "\n  (hint", 1)) // would be a long line
+	}
+	saw.Add("a second Num, as Second: %v", server.RegisterName("Second", Num(2)))
 	saw.Want(t, `
-a second Num: rpc: service already defined: Num
-under a name of its own: <nil>`)
+shared.Struct: rpc.Register: type Struct has no exported methods of suitable type
+  (hint: pass a pointer to value of that type)
+*shared.MathServiceClient: rpc.Register: type MathServiceClient has no exported methods of suitable type
+shared.hidden: rpc.Register: type hidden is not exported
+*struct { shared.Num }: rpc.Register: no service name for type *struct { shared.Num }
+shared.Num: rpc: service already defined: Num
+a second Num, as Second: <nil>`)
 }

@@ -48,10 +48,8 @@ func (Liar) Multiply(args *Args, reply *int) error {
 // All other errors reach the caller as net/rpc has them.
 func TestStubKeepsOtherErrors(t *testing.T) {
 	var saw rpctest.Transcript
-	server := rpctest.Server(t)
-	if err := server.RegisterName("MathService", Liar{}); err != nil {
-		t.Fatal(err)
-	}
+	server := rpc.NewServer()
+	server.RegisterName("MathService", Liar{})
 	client, _ := rpctest.Gob.Connect(t, server)
 	stub := NewMathServiceClient(client)
 	_, err := stub.Multiply(t.Context(), 1, 0)
@@ -70,69 +68,43 @@ MathService.Multiply(1, 0): connection is shut down; rpc.ErrShutdown: true
 local(1, 0): divide by zero, but not the server's; ErrDivideByZero: false`)
 }
 
-// The stub gives up at the deadline whatever the peer does: it reads and does not answer, or it
-// does not even read, on which rpc.Client.Go blocks.
+// The stub gives up at the deadline whatever the peer does: it does not even read, on which
+// rpc.Client.Go blocks, or it reads and is silent. A call that has been given up leaves a goroutine
+// only until its request has been sent.
 func TestStubGivesUp(t *testing.T) {
-	var saw rpctest.Transcript
-	synctest.Test(t, func(t *testing.T) {
-		for _, peer := range []string{"reads and is silent", "does not read"} {
-			for _, method := range []string{"Multiply", "Divide"} {
-				ours, theirs := net.Pipe()
-				if peer == "reads and is silent" {
-					go io.Copy(io.Discard, theirs)
-				}
-				client := rpc.NewClient(ours)
-				stub := NewMathServiceClient(client)
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-				defer cancel()
-				begin := time.Now()
-				var err error
-				if method == "Multiply" {
-					_, err = stub.Multiply(ctx, 10, 20)
-				} else {
-					_, err = stub.Divide(ctx, 10, 20)
-				}
-				saw.Add("the peer %s; after %v: %v", peer, time.Since(begin), err)
-				client.Close() // ends every goroutine, or synctest would complain
-			}
-		}
-	})
-	saw.Want(t, `
-the peer reads and is silent; after 3s: MathService.Multiply(10, 20): context deadline exceeded
-the peer reads and is silent; after 3s: MathService.Divide(10, 20): context deadline exceeded
-the peer does not read; after 3s: MathService.Multiply(10, 20): context deadline exceeded
-the peer does not read; after 3s: MathService.Divide(10, 20): context deadline exceeded`)
-}
-
-// A call that has been given up leaves a goroutine only until its request has been sent, and that
-// is as long as the peer does not read.
-func TestACallGivenUpLeavesNoGoroutine(t *testing.T) {
 	var saw rpctest.Transcript
 	synctest.Test(t, func(t *testing.T) {
 		ours, theirs := net.Pipe()
 		client := rpc.NewClient(ours)
 		defer client.Close()
+		stub := NewMathServiceClient(client)
 		left := func() int {
 			synctest.Wait()
 			var goroutines strings.Builder
 			pprof.Lookup("goroutine").WriteTo(&goroutines, 1)
 			return strings.Count(goroutines.String(), `"of":"the call"`)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		begin := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		var err error
 		pprof.Do(ctx, pprof.Labels("of", "the call"), func(ctx context.Context) {
-			_, err = call[int](ctx, client, "MathService.Multiply", &Args{10, 20})
+			_, err = stub.Multiply(ctx, 10, 20)
 		})
-		saw.Add("the call: %v", err)
-		saw.Add("its goroutines while the peer does not read: %d", left())
+		saw.Add("the peer does not read; after %v: %v", time.Since(begin), err)
+		saw.Add("goroutines of the call: %d", left())
 		go io.Copy(io.Discard, theirs)
-		saw.Add("its goroutines when the peer has read, and is silent: %d", left())
+		saw.Add("goroutines of the call when the peer has read: %d", left())
+		ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err = stub.Divide(ctx, 10, 20)
+		saw.Add("the peer reads and is silent; after %v: %v", time.Since(begin), err)
 	})
 	saw.Want(t, `
-the call: context deadline exceeded
-its goroutines while the peer does not read: 1
-its goroutines when the peer has read, and is silent: 0`)
+the peer does not read; after 3s: MathService.Multiply(10, 20): context deadline exceeded
+goroutines of the call: 1
+goroutines of the call when the peer has read: 0
+the peer reads and is silent; after 6s: MathService.Divide(10, 20): context deadline exceeded`)
 }
 
 // Late is a service that answers after a minute.
