@@ -13,13 +13,13 @@ import (
 
 // postHandler answers one JSON-RPC 1.0 call in each request, in the dialect of net/rpc/jsonrpc.
 // So HTTP's TLS and middleware serve every call, as tutorial §4.3 has it. The status is 200 if
-// net/rpc has answered, be it with an error of the service. Each refusal has a JSON body, too. A
-// method that panics costs its client the connection: here net/http recovers.
+// net/rpc has answered, be it with an error. What is refused here gets a JSON body, too. A method
+// that panics costs its client the connection: net/http recovers.
 type postHandler struct{ server *rpc.Server }
 
-// newPostHandler returns a postHandler that refuses, with 403, what a browser sends for the page of
-// another site: such a page may POST to any address of its reader's machine. Nobody checks Host: a
-// page whose own name is made to lead here (DNS rebinding) gets through.
+// newPostHandler returns a postHandler behind a guard that refuses, with 403, what a browser sends
+// for the page of another site: such a page may POST to any address of its reader's machine. Nobody
+// checks Host: a page whose own name is made to lead here (DNS rebinding) gets through.
 func newPostHandler(server *rpc.Server) http.Handler {
 	return http.NewCrossOriginProtection().Handler(postHandler{server})
 }
@@ -45,13 +45,14 @@ func (h postHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}{bytes.NewReader(body), &response, r.Body})) // its error, if any, is in the response
 		if response.Len() == 0 {
 			refuse(w, http.StatusInternalServerError, "the reply cannot be encoded as JSON")
+			return
 		}
 		response.WriteTo(w)
 	}
 }
 
 // isRequest tells whether body is one call and no more. net/rpc/jsonrpc would answer nothing to
-// half of one, and overlook the second of two.
+// half of one, overlook the second of two, and execute one that has no argument on zeros.
 func isRequest(body []byte) bool {
 	var request struct {
 		Method string

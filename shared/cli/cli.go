@@ -45,8 +45,8 @@ func Parse(name string) {
 	}
 }
 
-// GiveUpAfter returns at once, and ends the program after timeout, whatever main waits for
-// then: Dial, the handshake or Call. None of them has a time limit of its own.
+// GiveUpAfter ends the program after timeout, whatever main waits for then: Dial, the handshake
+// or Call. None of them has a time limit of its own.
 func GiveUpAfter(timeout time.Duration) {
 	giveUp := func() { Fatal(fmt.Errorf("no answer from %v within %v", flag.Lookup("addr").Value, timeout)) }
 	if timeout <= 0 {
@@ -69,18 +69,18 @@ func line(err error) string {
 	return strings.Join(words, " ") + hint(err)
 }
 
-// hint returns what the reader of err can do, or "" if the right server has answered.
+// hint returns what the reader of err can do, or "" if no other address would help.
 func hint(err error) string {
-	var op *net.OpError
-	var system *os.SyscallError
+	op := new(net.OpError)
+	errors.As(err, &op)
 	server := strings.Replace(program, "client", "server", 1)
 	switch {
-	case errors.As(err, &op) && op.Op == "listen":
+	case op.Op == "listen":
 		return "; choose another address with -addr"
 	case program == server, errors.As(err, new(rpc.ServerError)), errors.Is(err, rpc.ErrShutdown),
 		errors.Is(err, shared.ErrOverflow), errors.Is(err, shared.ErrDivideByZero):
 		return ""
-	case errors.As(err, &system) && strings.HasPrefix(system.Syscall, "connect"): // nobody listens
+	case op.Op == "dial" && strings.Contains(op.Err.Error(), "refused"): // nobody listens
 		return fmt.Sprintf("; start it with: go run ./%s -addr %v", server, flag.Lookup("addr").Value)
 	}
 	return fmt.Sprintf("; is that the address of %s? -addr sets another", server)

@@ -108,7 +108,8 @@ func TestFatalHintsUnlessTheServerHasAnswered(t *testing.T) {
 	program = "tcp/client"
 	for _, err := range []error{
 		fails("dial", "connect", "refused"),
-		fails("dial", "connectex", "refused"),
+		fails("dial", "connectex", "the target machine actively refused it"),
+		fails("dial", "connect", "network is unreachable"),
 		fails("read", "read", "connection reset"),
 		io.ErrUnexpectedEOF,
 		rpc.ServerError("no luck"),
@@ -125,7 +126,8 @@ func TestFatalHintsUnlessTheServerHasAnswered(t *testing.T) {
 	saw.Add("%s: %s", program, line(fails("listen", "bind", "in use")))
 	saw.Want(t, `
 tcp/client: call: dial tcp: connect: refused; start it with: go run ./tcp/server -addr localhost:1234
-tcp/client: call: dial tcp: connectex: refused; start it with: go run ./tcp/server -addr localhost:1234
+tcp/client: call: dial tcp: connectex: the target machine actively refused it; start it with: go run ./tcp/server -addr localhost:1234
+tcp/client: call: dial tcp: connect: network is unreachable; is that the address of tcp/server? -addr sets another
 tcp/client: call: read tcp: read: connection reset; is that the address of tcp/server? -addr sets another
 tcp/client: call: unexpected EOF; is that the address of tcp/server? -addr sets another
 tcp/client: call: no luck

@@ -15,13 +15,8 @@ import (
 	"time"
 )
 
-const (
-	stallTimeout  = 5 * time.Second // how long a peer may take nothing of what is sent to it
-	lingerTimeout = time.Second     // how long a peer that has taken everything may take to hang up
-)
-
-// errDraining is what Read returns while draining. It is a *net.OpError because net/http
-// answers nothing to those.
+// errDraining is what Read returns while draining. It is the *net.OpError of a read, because
+// net/http answers nothing to those.
 var errDraining = &net.OpError{
 	Op:  "read",
 	Err: errors.New("the server is stopping; this call was not executed"),
@@ -53,34 +48,40 @@ func OnInterrupt(inner net.Listener) *Listener {
 // the Close or Shutdown of an http.Server.
 //
 // It waits for a method as long as it runs, and up to 5 s for a peer whose kernel acknowledges
-// nothing; a peer that reads slower than about 20 kB/s can look like that. An idle client delays
+// nothing; a peer that reads slower than about 30 kB/s can look like that. An idle client delays
 // the end by 1 s on Linux, which tells what is left to take, and by 5 s elsewhere. A connection
 // without CloseWrite does not wait, and its last replies may be lost.
 //
 // Draining ends the contexts of HTTP requests: http.TimeoutHandler answers 503 to a call that is
-// executed. No other goroutine may set deadlines while it lasts. Calls over HTTP/2 are lost. Put
-// tls.NewListener around it: inside of it, TLS fails with the first Write that takes 5 s.
+// executed. Whoever sets a deadline beside a Read that waits may take from it the news that draining
+// has begun. Calls over HTTP/2 are lost. Put tls.NewListener around it: inside of it, TLS fails with
+// the first Write that takes 5 s.
 type Listener struct {
 	net.Listener
-	draining  context.Context // ends when draining begins
-	close     func() error
-	accepting sync.Mutex     // so that open.Add never races with open.Wait
-	open      sync.WaitGroup // the connections
+	stallTimeout  time.Duration   // how long a peer may take nothing of what is sent to it
+	lingerTimeout time.Duration   // how long one that has taken everything may take to hang up
+	draining      context.Context // ends when draining begins
+	close         func() error
+	accepting     sync.Mutex     // so that open.Add never races with open.Wait
+	open          sync.WaitGroup // the connections
 }
 
 // New returns a listener around inner that drains when it is closed.
 func New(inner net.Listener) *Listener {
-	draining, drain := context.WithCancel(context.Background())
-	return &Listener{Listener: inner, draining: draining, close: sync.OnceValue(func() error {
+	l := &Listener{Listener: inner, stallTimeout: 5 * time.Second, lingerTimeout: time.Second}
+	var drain context.CancelFunc
+	l.draining, drain = context.WithCancel(context.Background())
+	l.close = sync.OnceValue(func() error {
 		drain()
 		return inner.Close()
-	})}
+	})
+	return l
 }
 
 // Close begins to drain. It does not wait for the end of it, as Accept does.
 func (l *Listener) Close() error { return l.close() }
 
-// Accept returns the next connection and, in the end, an error that is net.ErrClosed. It logs
+// Accept returns the next connection and, in the end, an error that wraps net.ErrClosed. It logs
 // any other error and tries again, after 5 ms at first and at most 1 s: rpc.Accept would
 // return (TestAcceptGivesUpOnAnError, in tcp).
 func (l *Listener) Accept() (net.Conn, error) {
@@ -118,7 +119,7 @@ func (l *Listener) newConn(inner net.Conn) *conn {
 	l.open.Add(1)
 	c.stop = context.AfterFunc(l.draining, func() { // for a Read or a Write that waits just then
 		c.SetReadDeadline(time.Now())
-		c.SetWriteDeadline(time.Now().Add(stallTimeout))
+		c.SetWriteDeadline(time.Now().Add(l.stallTimeout))
 	})
 	return c
 }
@@ -142,7 +143,7 @@ func (c *conn) Write(p []byte) (written int, _ error) {
 	defer c.writing.Unlock()
 	for {
 		if c.draining() {
-			c.SetWriteDeadline(time.Now().Add(stallTimeout))
+			c.SetWriteDeadline(time.Now().Add(c.listener.stallTimeout))
 		}
 		n, err := c.Conn.Write(p[written:])
 		written += n
@@ -164,7 +165,7 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close lingers while draining. A second Close returns net.ErrClosed.
+// Close lingers while draining. A second Close waits for the first, and returns net.ErrClosed.
 func (c *conn) Close() error {
 	err := net.ErrClosed
 	c.closing.Do(func() {
@@ -178,20 +179,22 @@ func (c *conn) Close() error {
 	return err
 }
 
-// linger waits until the peer hangs up, or has taken everything and is silent. It discards
-// what still comes: a socket that is closed with unread requests may destroy its last replies.
+// linger waits until the peer hangs up, has had everything for lingerTimeout, or has taken nothing
+// for stallTimeout. It discards what still comes: a socket that is closed with unread requests may
+// destroy its last replies.
 func (c *conn) linger() {
+	l := c.listener
 	left, since := outq(c.Conn), time.Now() // what the peer has still to take, and since when
 	for {
-		c.SetReadDeadline(time.Now().Add(lingerTimeout))
+		c.SetReadDeadline(time.Now().Add(l.lingerTimeout))
 		_, err := io.Copy(io.Discard, c.Conn)
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
-		now, silent := outq(c.Conn), time.Since(since)
+		now, unchanged := outq(c.Conn), time.Since(since)
 		if now != left {
 			left, since = now, time.Now()
-		} else if silent >= stallTimeout || left == 0 && silent >= lingerTimeout {
+		} else if unchanged >= l.stallTimeout || left == 0 && unchanged >= l.lingerTimeout {
 			return
 		}
 	}
