@@ -1,7 +1,6 @@
 package async_test
 
 import (
-	"errors"
 	"io"
 	"net"
 	"net/rpc"
@@ -48,18 +47,14 @@ the reply comes after 1m0s, with the error <nil>`)
 // send the same, the one whose peer does not read is still at it when the other has done.
 func TestGoBlocksOverTCPOnceTheBuffersAreFull(t *testing.T) {
 	var saw rpctest.Transcript
-	l, large := rpctest.Listen(t), strings.Repeat("x", 64<<10)
+	large := strings.Repeat("x", 64<<10)
 	// begin has a goroutine send to a new peer 100 small requests, which are less than any buffer,
 	// and 1024 large ones, which are more. It tells when Go has returned from the small ones, and
 	// then from how many of the large ones without an error.
 	begin := func() (peer net.Conn, returned <-chan int) {
-		ours, err1 := net.Dial("tcp", l.Addr().String())
-		peer, err2 := l.Accept()
-		if err := errors.Join(err1, err2); err != nil {
-			t.Fatal(err)
-		}
+		ours, peer := rpctest.TCPPair(t)
 		client, times := rpc.NewClient(ours), make(chan int, 2)
-		t.Cleanup(func() { peer.Close(); client.Close() })
+		t.Cleanup(func() { client.Close() })
 		go func() {
 			for range 100 {
 				client.Go("MathService.Multiply", 1, nil, nil)

@@ -1,6 +1,8 @@
 package async_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -82,7 +84,7 @@ func countWords(pieces []string, workers ...*rpc.Client) (total map[string]int, 
 			go t.worker.Go("Worker.Map", t.piece, counts, done) // Go blocks while a worker does not read
 		}
 		if len(running) == 0 {
-			return nil, again, fmt.Errorf("no worker is left: %w", err)
+			return nil, again, fmt.Errorf("no worker is left: %w", cmp.Or(err, errors.New("there was none")))
 		}
 		select {
 		case call := <-done:

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -97,12 +98,17 @@ func Example_middleware() {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /jsonrpc", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		server.ServeRequest(jsonrpc.NewServerCodec(struct {
-			io.Reader
+		var response bytes.Buffer
+		err := server.ServeRequest(jsonrpc.NewServerCodec(struct {
+			io.ReadCloser
 			io.Writer
-			io.Closer
-		}{r.Body, w, r.Body})) // its error, if any, is in the response
+		}{r.Body, &response}))
+		if err != nil && response.Len() == 0 { // no call; other errors are in the response
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		response.WriteTo(w)
 	})
 	logger := log.New(os.Stdout, "log: ", 0)
 	logCalls := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -33,13 +33,20 @@ func (*Mixed) Count(words map[string]bool, reply *int) error { *reply = len(word
 // Ping has neither an argument nor a reply.
 func (Mixed) Ping() error { return nil }
 
+// replaceDefaultServeMux does so until the test ends: the paths may be taken in the old one.
+func replaceDefaultServeMux(t *testing.T) {
+	old := http.DefaultServeMux
+	http.DefaultServeMux = http.NewServeMux()
+	t.Cleanup(func() { http.DefaultServeMux = old })
+}
+
 // The tutorial says that HandleHTTP takes "the default RPC path (_goRPC_)" (§4.3, C18): nearly. It
 // is /_goRPC_, and left unsaid is /debug/rpc. This page tells whoever can reach it what Register
 // has kept (§4.2, C13), with types and the number of calls, of which some may have failed. A web
 // page and RPC share a port here, and so both pass a firewall that filters by port (§4.3, C17).
 func TestDebugPageListsWhatRegisterKeeps(t *testing.T) {
 	var saw rpctest.Transcript
-	http.DefaultServeMux = http.NewServeMux() // the paths may be taken in the old one
+	replaceDefaultServeMux(t)
 	rpctest.Server(t, new(Mixed)).HandleHTTP(rpc.DefaultRPCPath, rpc.DefaultDebugPath)
 	addr := start(t, http.DefaultServeMux)
 	saw.Add("rpc.HandleHTTP opens %s and %s", rpc.DefaultRPCPath, rpc.DefaultDebugPath)
@@ -88,7 +95,7 @@ Service Mixed
 // (Example_twoServersOnOneMux).
 func TestASecondHandleHTTPPanics(t *testing.T) {
 	var saw rpctest.Transcript
-	http.DefaultServeMux = http.NewServeMux()
+	replaceDefaultServeMux(t)
 	rpc.HandleHTTP()
 	func() {
 		defer func() {

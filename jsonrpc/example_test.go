@@ -8,10 +8,10 @@ import (
 	"net"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"os"
 	"time"
 
 	"example.com/netrpc/shared"
-	"example.com/netrpc/shared/rpctest"
 )
 
 // What does a call look like on the wire?
@@ -91,8 +91,11 @@ func Example_fieldNames() {
 	}
 	ours, theirs := net.Pipe() // or net.Dial
 	go server.ServeCodec(jsonrpc.NewServerCodec(theirs))
-	var tape rpctest.Tape // records what goes over the connection
-	client := jsonrpc.NewClient(tape.Conn(ours))
+	client := jsonrpc.NewClient(struct { // prints what goes over the connection
+		io.Reader
+		io.Writer
+		io.Closer
+	}{io.TeeReader(ours, os.Stdout), io.MultiWriter(os.Stdout, ours), ours})
 	defer client.Close()
 
 	for _, query := range []any{
@@ -104,8 +107,7 @@ func Example_fieldNames() {
 		if err := client.Call("UserService.GetUser", query, &user); err != nil {
 			log.Fatal(err)
 		}
-		sent, received := tape.Take()
-		fmt.Printf("%s%s%+v\n", sent, received, user)
+		fmt.Printf("%+v\n", user)
 	}
 	// Output:
 	// {"method":"UserService.GetUser","params":[{"user_id":7}],"id":0}

@@ -258,13 +258,8 @@ func (b *bench) connect(l net.Listener) net.Conn {
 
 // pair returns both ends of a connection.
 func (b *bench) pair() (ours, theirs net.Conn) {
-	l := rpctest.Listen(b)
-	ours = b.connect(l)
-	theirs, err := l.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return ours, theirs
+	ours, theirs = rpctest.TCPPair(b)
+	return benchConn{ours, &b.wire}, theirs
 }
 
 // client serves on l, and connects.

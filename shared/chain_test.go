@@ -88,7 +88,7 @@ func serveOrders(orders *OrderService, users *UserService) (client *rpc.Client, 
 // How does a deadline reach the last of several services (tutorial §3)? net/rpc carries none:
 // what is left of it travels as a field of the arguments. Who leaves it out works for nobody.
 func Example_servicesInARow() {
-	users := &UserService{takes: rpctest.Patience}
+	users := &UserService{takes: time.Minute}
 	client, hangUp := serveOrders(&OrderService{takes: 10 * time.Millisecond}, users)
 
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

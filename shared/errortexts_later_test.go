@@ -3,11 +3,11 @@ package shared_test
 import (
 	"context"
 	"encoding/gob"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/rpc"
+	"net/rpc/jsonrpc"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,7 +54,7 @@ var textsOfLaterCalls = []errorText{
 }
 
 // Tutorial §2: the result or the error comes back. These are the texts of a connection that ends
-// before that: only the first one says that the call was not sent.
+// before that: only the first one says that the call was not sent. It has an exception, below.
 func TestTextsOfLaterCalls(t *testing.T) { provokeAll(t, textsOfLaterCalls) }
 
 // What may happen to a connection.
@@ -70,14 +70,7 @@ const served, unserved = true, false
 
 // overTCP returns both ends of a connection.
 func overTCP(t *testing.T, _ bool) (ours, theirs net.Conn) {
-	l := rpctest.Listen(t)
-	ours, err1 := net.Dial("tcp", l.Addr().String())
-	theirs, err2 := l.Accept()
-	if err := errors.Join(err1, err2); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { theirs.Close() })
-	return ours, theirs
+	return rpctest.TCPPair(t)
 }
 
 // inMemory does so too. It has no buffer, so that somebody must read.
@@ -142,6 +135,32 @@ func afterAGreeting(t *testing.T) (got outcome) {
 		client.Close()
 	})
 	return got
+}
+
+// The connection ends, the client is closed, and another call is just being sent, which keeps the
+// client from telling the call in flight: this ends in ErrShutdown, although it was sent.
+func TestACallThatWasSentMayEndInErrShutdown(t *testing.T) {
+	ours, theirs := net.Pipe()
+	answers, end := io.Pipe() // which ends first, as after CloseWrite
+	clerk := &Clerk{entered: make(chan struct{}), release: make(chan struct{})}
+	defer close(clerk.release)
+	go rpctest.Server(t, clerk).ServeRequest(jsonrpc.NewServerCodec(theirs)) // reads one, and no more
+	client := jsonrpc.NewClient(struct {
+		io.Reader
+		io.WriteCloser
+	}{answers, ours})
+	call := client.Go("Clerk.Wait", 1, nil, nil)
+	rpctest.Within(t, clerk.entered, "the call at the server")
+	go client.Go("Clerk.Double", 1, nil, nil)
+	theirs.Read(make([]byte, 1)) // so it has begun to write, and nobody reads the rest
+	end.Close()
+	client.Close()
+	var saw rpctest.Transcript
+	saw.Add("the call in flight: %v", rpctest.Within(t, call.Done, "the end of the call").Error)
+	saw.Add("executed: %d", clerk.executed.Load())
+	saw.Want(t, `
+the call in flight: connection is shut down
+executed: 1`)
 }
 
 // halfAnAnswer returns the error of a call in flight, when the connection ends within an error

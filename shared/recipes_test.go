@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
-
 	"testing"
 	"time"
 
@@ -227,14 +225,22 @@ func (c limitedCodec) WriteResponse(r *rpc.Response, body any) error {
 }
 
 // Busy is a service that counts its calls in flight.
-type Busy struct{ now, most atomic.Int32 }
+type Busy struct {
+	mu        sync.Mutex // guards both
+	now, most int
+}
+
+func (b *Busy) add(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now += n
+	b.most = max(b.most, b.now)
+}
 
 // Work takes a little time.
 func (b *Busy) Work(n int, reply *int) error {
-	now := b.now.Add(1)
-	defer b.now.Add(-1)
-	for most := b.most.Load(); now > most && !b.most.CompareAndSwap(most, now); most = b.most.Load() {
-	}
+	b.add(1)
+	defer b.add(-1)
 	time.Sleep(time.Millisecond) // the work
 	*reply = n
 	return nil
@@ -264,6 +270,6 @@ func Example_limitCalls() {
 			log.Fatal(call.Error)
 		}
 	}
-	fmt.Println("20 calls on two connections, at most three at once:", busy.most.Load() <= 3)
+	fmt.Println("20 calls on two connections, at most three at once:", busy.most <= 3)
 	// Output: 20 calls on two connections, at most three at once: true
 }

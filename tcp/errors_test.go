@@ -87,10 +87,10 @@ func TestWrongReplyTypeMayGoUnnoticed(t *testing.T) {
 		noneFits struct{ X, Y int }
 	)
 	quotient := shared.Quotient{Quo: 3, Rem: 2}
-	deliver(t, []labelled{
-		{"one field fits", reply(quotient, &oneFits{-1, -1})},
-		{"none fits", reply(quotient, &noneFits{-1, -1})},
-	}).Want(t, `
+	deliver(t,
+		reply("one field fits", quotient, &oneFits{-1, -1}),
+		reply("none fits", quotient, &noneFits{-1, -1}),
+	).Want(t, `
 both: one field fits: {Quo:3 Rem:2} into &{Quo:-1 X:-1} arrives as {Quo:3 X:-1}
 gob: none fits: {Quo:3 Rem:2} into &{X:-1 Y:-1} fails, the next call fails
     reading body gob: type mismatch: no fields matched compiling decoder for noneFits
@@ -194,11 +194,11 @@ JSON: Multiply(&{A:10 B:20}) = 200, <nil>`)
 // its reply to a nil slice, map or pointer sends null in JSON, and a result of null is
 // an invalid answer to Go's client, which then ends. Over gob it is an empty one as any.
 func TestNilReplyEndsAJSONClient(t *testing.T) {
-	deliver(t, []labelled{
-		{"an empty slice", reply([]string{}, new([]string))},
-		{"a nil slice", reply([]string(nil), new([]string))},
-		{"a nil map", reply(map[string]int(nil), new(map[string]int))},
-	}).Want(t, `
+	deliver(t,
+		reply("an empty slice", []string{}, new([]string)),
+		reply("a nil slice", []string(nil), new([]string)),
+		reply("a nil map", map[string]int(nil), new(map[string]int)),
+	).Want(t, `
 gob: an empty slice: [] arrives as nil
 JSON: an empty slice: [] arrives as []
 gob: a nil slice: nil arrives as nil

@@ -35,17 +35,17 @@ func TestAStructMayChangeAtOneSide(t *testing.T) {
 		OtherIn struct{ User Other }
 	)
 	user := User{7, "Li"}
-	saw := deliver(t, []labelled{
-		{"a field more", argument[User](More{7, "Li", "Xian"})},
-		{"a field less", argument[User](Less{7})},
-		{"a field renamed", argument[Renamed](user)},
-		{"another order, int64 for int", argument[Wider](user)},
-		{"a pointer for a value", argument[Pointer](user)},
-		{"a string for an int", argument[Retyped](user)},
-		{"nothing in common", argument[Other](user)},
-		{"nothing in common, one level down", argument[OtherIn](UserIn{user})},
-		{"a string for an int in a reply", reply(user, new(Retyped))},
-	})
+	saw := deliver(t,
+		argument[User]("a field more", More{7, "Li", "Xian"}),
+		argument[User]("a field less", Less{7}),
+		argument[Renamed]("a field renamed", user),
+		argument[Wider]("another order, int64 for int", user),
+		argument[Pointer]("a pointer for a value", user),
+		argument[Retyped]("a string for an int", user),
+		argument[Other]("nothing in common", user),
+		argument[OtherIn]("nothing in common, one level down", UserIn{user}),
+		reply("a string for an int in a reply", user, new(Retyped)),
+	)
 	saw.Want(t, `
 both: a field more: {ID:7 Name:"Li" City:"Xian"} arrives as {ID:7 Name:"Li"}
 both: a field less: {ID:7} arrives as {ID:7 Name:""}

@@ -180,7 +180,8 @@ func (r *redialer) call(method string, args, reply any, idempotent bool) error {
 	case err == nil || errors.As(err, &answer):
 		return err // the server has answered
 	case errors.Is(err, rpc.ErrShutdown):
-		// The connection was lost before; this call has not been sent.
+		// The connection was lost before; this call has not been sent. One that was can end so too,
+		// but only if Close is called meanwhile: here there is one goroutine.
 	case !idempotent:
 		return err // sent, and perhaps executed: once more could be twice
 	}

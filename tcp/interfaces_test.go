@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/rpc"
 	"os"
+	"strings"
 	"testing"
 
 	"example.com/netrpc/shared/rpctest"
@@ -114,29 +115,30 @@ func TestInterfaceValuesNeedRegisterOnBothSides(t *testing.T) {
 		for next != nil && next != rpc.ErrShutdown {
 			next = client.Call("Studio.Draw", "both", new(Drawing))
 		}
-		saw.Add("%s %s", row.what, outcome(show(row.reply), err, next))
+		said := outcome(show(row.reply), err, next)
+		saw.Add("%s %s", row.what, strings.Replace(said, "then:", "in the end:", 1))
 	}
 	saw.Want(t, `
 an argument, registered by nobody fails, the next call fails
     gob: type not registered for interface: tcp_test.ByNobody
-    then: connection is shut down
+    in the end: connection is shut down
 an argument, registered by the server fails, the next call fails
     gob: type not registered for interface: tcp_test.ByServer
-    then: connection is shut down
+    in the end: connection is shut down
 an argument, registered by the client is refused, the next call fails
     gob: name not registered for interface: "example.com/netrpc/tcp_test.ByClient"
-    then: connection is shut down
+    in the end: connection is shut down
 an argument, registered by both arrives as &"tcp_test.ByBoth of area 9"
 an argument, two types, one name arrives as &"tcp_test.ServersOwn of area 9"
 a reply, registered by nobody fails, the next call fails
     reading body unexpected EOF
-    then: connection is shut down
+    in the end: connection is shut down
 a reply, registered by the server fails, the next call fails
     reading body gob: name not registered for interface: "example.com/netrpc/tcp_test.ByServer"
-    then: connection is shut down
+    in the end: connection is shut down
 a reply, registered by the client fails, the next call fails
     reading body unexpected EOF
-    then: connection is shut down
+    in the end: connection is shut down
 a reply, registered by both arrives as &{Shape:tcp_test.ByBoth({Square:{Side:3}})}`)
 }
 
@@ -153,7 +155,7 @@ func TestAWrongArgumentWithAnInterfaceValueEndsTheConnection(t *testing.T) {
 		ID    string
 		Shape Shape
 	}
-	saw := deliver(t, []labelled{{"with a struct", argument[New](Old{1, Square{3}})}})
+	saw := deliver(t, argument[New]("with a struct", Old{1, Square{3}}))
 	saw.Want(t, `
 gob: with a struct: {ID:1 Shape:tcp_test.Square({Side:3})} is refused, the next call fails
     gob: wrong type (string) for received field Old.ID
@@ -175,11 +177,11 @@ func TestAnErrorInAFieldNeedsATypeOfItsOwn(t *testing.T) {
 	gob.Register(NotFound{})
 	gob.Register(fmt.Errorf("%w", io.EOF)) // a *fmt.wrapError
 	type Result struct{ Err error }
-	saw := deliver(t, []labelled{
-		{"errors.New", argument[Result](Result{errors.New("x")})},
-		{"fmt.Errorf, registered", argument[Result](Result{fmt.Errorf("x: %w", io.EOF)})},
-		{"an own type, registered", argument[Result](Result{NotFound{"x"}})},
-	})
+	saw := deliver(t,
+		argument[Result]("errors.New", Result{errors.New("x")}),
+		argument[Result]("fmt.Errorf, registered", Result{fmt.Errorf("x: %w", io.EOF)}),
+		argument[Result]("an own type, registered", Result{NotFound{"x"}}),
+	)
 	saw.Want(t, `
 gob: errors.New: {Err:*errors.errorString(&{})} fails, the next call fails
     gob: type not registered for interface: errors.errorString
@@ -202,15 +204,15 @@ JSON: an own type, registered: {Err:tcp_test.NotFound({Name:"x"})} is refused, t
 // a caller with an any where the other side has a type gets an error over gob.
 func TestWhatTravelsInAny(t *testing.T) {
 	gob.Register([]any{}) // and not map[string]any{}
-	saw := deliver(t, []labelled{
-		{"a map", argument[map[string]any](map[string]any{"n": 1, "s": "a", "x": nil})},
-		{"2^53 + 1", argument[[]any]([]any{int64(1<<53 + 1)})},
-		{"a slice of any, registered", argument[[]any]([]any{[]any{1, "a"}})},
-		{"a map, not registered", argument[[]any]([]any{map[string]any{}})},
-		{"a struct, registered", argument[[]any]([]any{Square{3}})},
-		{"a pointer to it", argument[[]any]([]any{&Square{3}})},
-		{"an int into a variable of type any", reply(1, new(any))},
-	})
+	saw := deliver(t,
+		argument[map[string]any]("a map", map[string]any{"n": 1, "s": "a", "x": nil}),
+		argument[[]any]("2^53 + 1", []any{int64(1<<53 + 1)}),
+		argument[[]any]("a slice of any, registered", []any{[]any{1, "a"}}),
+		argument[[]any]("a map, not registered", []any{map[string]any{}}),
+		argument[[]any]("a struct, registered", []any{Square{3}}),
+		argument[[]any]("a pointer to it", []any{&Square{3}}),
+		reply("an int into a variable of type any", 1, new(any)),
+	)
 	saw.Want(t, `
 gob: a map: map["n":int(1) "s":string("a") "x":nil] arrives as map["n":int(1) "s":string("a") "x":nil]
 JSON: a map: map["n":int(1) "s":string("a") "x":nil] arrives as map["n":float64(1) "s":string("a") "x":nil]

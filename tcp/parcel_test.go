@@ -13,16 +13,16 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
-// A parcel is a value that travels, and a function that lets it and says what became of it.
-// It travels in a synctest bubble, where a reply that can no longer come is known as such.
+// A parcel is a value that travels, what it is or is for, and a function that lets it and says what
+// became of it. It travels in a synctest bubble, where a reply that can no longer come is known as such.
 type parcel struct {
-	value  string
-	travel func(*testing.T, rpctest.Codec) string
+	label, value string
+	travel       func(*testing.T, rpctest.Codec) string
 }
 
 // argument is a value that travels to a method whose argument is a T.
-func argument[T any](value any) parcel {
-	return parcel{show(value), func(t *testing.T, codec rpctest.Codec) string {
+func argument[T any](label string, value any) parcel {
+	return parcel{label, show(value), func(t *testing.T, codec rpctest.Codec) string {
 		client := connectValue(t, codec, new(Value[T]))
 		var arrived string
 		err := callOrWait(client, "Value.Show", value, &arrived)
@@ -32,8 +32,8 @@ func argument[T any](value any) parcel {
 
 // reply is a value that travels from a method, whose reply is a *T, to a caller. This passes nil,
 // or a pointer to a copy of what variable points to.
-func reply[T any](value T, variable any) parcel {
-	p := parcel{value: show(value)}
+func reply[T any](label string, value T, variable any) parcel {
+	p := parcel{label: label, value: show(value)}
 	v := reflect.ValueOf(variable)
 	if variable == nil || !v.Elem().IsZero() {
 		p.value += " into " + show(variable)
@@ -61,14 +61,8 @@ func give[T any](t *testing.T, codec rpctest.Codec, value T) (arrived T) {
 	return arrived
 }
 
-// labelled is a parcel and what its value is, or is for.
-type labelled struct {
-	label string
-	parcel
-}
-
 // deliver lets parcels travel over both codecs, and writes down what becomes of each.
-func deliver(t *testing.T, parcels []labelled) *rpctest.Transcript {
+func deliver(t *testing.T, parcels ...parcel) *rpctest.Transcript {
 	saw := new(rpctest.Transcript)
 	synctest.Test(t, func(t *testing.T) {
 		for _, p := range parcels {

@@ -10,9 +10,9 @@ import (
 // Tutorial §4.2 uses a reply once. One that is used again keeps what the call before has
 // left, where gob is the codec: it does not send a field that is zero. JSON sends them all.
 func TestReusedReplyKeepsStaleFields(t *testing.T) {
-	deliver(t, []labelled{
-		{"8 / 4 after 11 / 4", reply(shared.Quotient{Quo: 2, Rem: 0}, &shared.Quotient{Quo: 2, Rem: 3})},
-	}).Want(t, `
+	deliver(t,
+		reply("8 / 4 after 11 / 4", shared.Quotient{Quo: 2, Rem: 0}, &shared.Quotient{Quo: 2, Rem: 3}),
+	).Want(t, `
 gob: 8 / 4 after 11 / 4: {Quo:2 Rem:0} into &{Quo:2 Rem:3} arrives as {Quo:2 Rem:3}
 JSON: 8 / 4 after 11 / 4: {Quo:2 Rem:0} into &{Quo:2 Rem:3} arrives as {Quo:2 Rem:0}`)
 }

@@ -31,16 +31,16 @@ func TestGobSendsNoZeros(t *testing.T) {
 	}
 	type Slices struct{ Nil, Empty []int }
 	type Maps struct{ Nil, Empty map[string]int }
-	saw := deliver(t, []labelled{
-		{"a zero in a reply", reply(shared.Args{A: 0, B: 2}, &shared.Args{A: 7, B: 7})},
-		{"pointers to zeros", argument[Pointers](Pointers{new(int), new(bool), new(string)})},
-		{"nil pointers", argument[Pointers](Pointers{})},
-		{"slices", argument[Slices](Slices{nil, []int{}})},
-		{"maps", argument[Maps](Maps{nil, map[string]int{}})},
-		{"a pointer to zero in a slice", argument[[]*int]([]*int{new(int)})},
-		{"a nil pointer in a slice", argument[[]*int]([]*int{nil})},
-		{"a nil pointer in a map", argument[map[int]*int](map[int]*int{1: nil})},
-	})
+	saw := deliver(t,
+		reply("a zero in a reply", shared.Args{A: 0, B: 2}, &shared.Args{A: 7, B: 7}),
+		argument[Pointers]("pointers to zeros", Pointers{new(int), new(bool), new(string)}),
+		argument[Pointers]("nil pointers", Pointers{}),
+		argument[Slices]("slices", Slices{nil, []int{}}),
+		argument[Maps]("maps", Maps{nil, map[string]int{}}),
+		argument[[]*int]("a pointer to zero in a slice", []*int{new(int)}),
+		argument[[]*int]("a nil pointer in a slice", []*int{nil}),
+		argument[map[int]*int]("a nil pointer in a map", map[int]*int{1: nil}),
+	)
 	saw.Want(t, `
 gob: a zero in a reply: {A:0 B:2} into &{A:7 B:7} arrives as {A:7 B:2}
 JSON: a zero in a reply: {A:0 B:2} into &{A:7 B:7} arrives as {A:0 B:2}
@@ -71,16 +71,16 @@ func TestNumbersTravelIfTheyFit(t *testing.T) {
 		Uint  struct{ N uint64 }
 		Float struct{ N float64 }
 	)
-	saw := deliver(t, []labelled{
-		{"int64 to int64", argument[Int](Int{1<<53 + 1})},
-		{"uint64 to uint64", argument[Uint](Uint{math.MaxUint64})},
-		{"int64 to int8", argument[Int8](Int{100})},
-		{"int64 to int8", argument[Int8](Int{300})},
-		{"int64 to uint64", argument[Uint](Int{1})},
-		{"int64 to uint64", argument[Uint](Int{-1})},
-		{"int64 to float64", argument[Float](Int{1})},
-		{"float64", argument[Float](Float{math.NaN()})},
-	})
+	saw := deliver(t,
+		argument[Int]("int64 to int64", Int{1<<53 + 1}),
+		argument[Uint]("uint64 to uint64", Uint{math.MaxUint64}),
+		argument[Int8]("int64 to int8", Int{100}),
+		argument[Int8]("int64 to int8", Int{300}),
+		argument[Uint]("int64 to uint64", Int{1}),
+		argument[Uint]("int64 to uint64", Int{-1}),
+		argument[Float]("int64 to float64", Int{1}),
+		argument[Float]("float64", Float{math.NaN()}),
+	)
 	saw.Want(t, `
 both: int64 to int64: {N:9007199254740993} arrives as {N:9007199254740993}
 both: uint64 to uint64: {N:18446744073709551615} arrives as {N:18446744073709551615}
@@ -133,16 +133,16 @@ func TestWhichFieldsTravel(t *testing.T) {
 		}
 	)
 	embeds := Embeds{shared.Args{A: 1, B: 2}, 3}
-	saw := deliver(t, []labelled{
-		{"a channel", argument[With[chan int]](With[chan int]{1, make(chan int)})},
-		{"a function", argument[With[func()]](With[func()]{1, func() {}})},
-		{"a lock", argument[*With[sync.Mutex]](&With[sync.Mutex]{N: 1})},
-		{"tags", argument[Tagged](Tagged{1, 2})},
-		{"a, by a tag, for A", argument[shared.Args](Lower{1})},
-		{"an embedded struct", argument[Embeds](embeds)},
-		{"an embedded struct for plain fields", argument[Flat](embeds)},
-		{"an embedded struct, not exported", argument[Hides](Hides{counter{1}})},
-	})
+	saw := deliver(t,
+		argument[With[chan int]]("a channel", With[chan int]{1, make(chan int)}),
+		argument[With[func()]]("a function", With[func()]{1, func() {}}),
+		argument[*With[sync.Mutex]]("a lock", &With[sync.Mutex]{N: 1}),
+		argument[Tagged]("tags", Tagged{1, 2}),
+		argument[shared.Args]("a, by a tag, for A", Lower{1}),
+		argument[Embeds]("an embedded struct", embeds),
+		argument[Flat]("an embedded struct for plain fields", embeds),
+		argument[Hides]("an embedded struct, not exported", Hides{counter{1}}),
+	)
 	saw.Want(t, `
 gob: a channel: {N:1 More:chan int} arrives as {N:1 More:nil}
 JSON: a channel: {N:1 More:chan int} fails, the next call works
@@ -171,14 +171,14 @@ JSON: an embedded struct, not exported: {counter:{N:1}} arrives as {counter:{N:1
 // Bytes travel as they are over gob, and in base64 over JSON. JSON replaces what is not UTF-8
 // in a string. To gob an array's length is part of its type; JSON drops or zeroes the rest.
 func TestBytesArraysAndMaps(t *testing.T) {
-	saw := deliver(t, []labelled{
-		{"bytes", argument[[]byte]([]byte{0, 255})},
-		{"bytes for a string", argument[string]([]byte("abc"))},
-		{"a string that is not UTF-8", argument[string]("a\xff")},
-		{"an array", argument[[2]int]([2]int{1, 0})},
-		{"an array for a shorter one", argument[[2]int]([3]int{1, 2, 3})},
-		{"a map with ints as keys", argument[map[int]bool](map[int]bool{1: true})},
-	})
+	saw := deliver(t,
+		argument[[]byte]("bytes", []byte{0, 255}),
+		argument[string]("bytes for a string", []byte("abc")),
+		argument[string]("a string that is not UTF-8", "a\xff"),
+		argument[[2]int]("an array", [2]int{1, 0}),
+		argument[[2]int]("an array for a shorter one", [3]int{1, 2, 3}),
+		argument[map[int]bool]("a map with ints as keys", map[int]bool{1: true}),
+	)
 	saw.Want(t, `
 both: bytes: [0 255] arrives as [0 255]
 gob: bytes for a string: [97 98 99] is refused, the next call works
@@ -227,7 +227,7 @@ type Node struct {
 
 // Pointers are followed, also to the end of a list. What two of them share arrives twice.
 func TestPointersArriveAsCopies(t *testing.T) {
-	saw := deliver(t, []labelled{{"a list", argument[Node](Node{1, &Node{2, nil}})}})
+	saw := deliver(t, argument[Node]("a list", Node{1, &Node{2, nil}}))
 	n := 7
 	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
 		pair := give(t, codec, [2]*int{&n, &n})
@@ -285,14 +285,14 @@ func (b *Bell) Ring(_ struct{}, _ *struct{}) error { b.rung++; return nil }
 // *struct{}, and its caller passes struct{}{} and nil. Fields can be added later, at either
 // side first. Nil is no argument to gob; what JSON sends for it arrives as zeros.
 func TestAMethodNeedsNoArgumentAndNoReply(t *testing.T) {
-	saw := deliver(t, []labelled{
-		{"struct{}{} as the argument", argument[struct{}](struct{}{})},
-		{"struct{}{} for a struct that has grown", argument[shared.Args](struct{}{})},
-		{"a struct that has grown for struct{}", argument[struct{}](shared.Args{A: 1, B: 2})},
-		{"nil as the argument", argument[struct{}](nil)},
-		{"struct{}{} as the reply", reply(struct{}{}, new(struct{}))},
-		{"a reply that the caller does not want", reply(shared.Args{A: 1, B: 2}, nil)},
-	})
+	saw := deliver(t,
+		argument[struct{}]("struct{}{} as the argument", struct{}{}),
+		argument[shared.Args]("struct{}{} for a struct that has grown", struct{}{}),
+		argument[struct{}]("a struct that has grown for struct{}", shared.Args{A: 1, B: 2}),
+		argument[struct{}]("nil as the argument", nil),
+		reply("struct{}{} as the reply", struct{}{}, new(struct{})),
+		reply("a reply that the caller does not want", shared.Args{A: 1, B: 2}, nil),
+	)
 	for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
 		bell := new(Bell)
 		client, _ := codec.Connect(t, bell)
@@ -340,13 +340,13 @@ func TestGobCannotSkipANilInAnInterface(t *testing.T) {
 		A      int
 		Extras []any
 	}
-	saw := deliver(t, []labelled{
-		{"*any", reply[any](1, nil)},
-		{"*any", reply[any](nil, nil)},
-		{"*any", reply[any](nil, new(any))},
-		{"*[]any", reply([]any{nil}, nil)},
-		{"in a field that is new", argument[shared.Args](Grown{1, []any{nil}})},
-	})
+	saw := deliver(t,
+		reply[any]("*any", 1, nil),
+		reply[any]("*any", nil, nil),
+		reply[any]("*any", nil, new(any)),
+		reply("*[]any", []any{nil}, nil),
+		argument[shared.Args]("in a field that is new", Grown{1, []any{nil}}),
+	)
 	synctest.Test(t, func(t *testing.T) {
 		for _, codec := range []rpctest.Codec{rpctest.Gob, rpctest.JSON} {
 			client := connectValue(t, codec, new(Value[int]))

@@ -138,10 +138,9 @@ func Example_fiveWires() {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header()["Date"] = nil // left out: it is never the same
 		server.ServeRequest(jsonrpc.NewServerCodec(struct {
-			io.Reader
+			io.ReadCloser
 			io.Writer
-			io.Closer
-		}{r.Body, w, r.Body}))
+		}{r.Body, w}))
 	})
 	var seen *http.Request // gRPC's
 	mux.HandleFunc("POST /MathService/", func(w http.ResponseWriter, r *http.Request) {

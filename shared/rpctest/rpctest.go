@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/rpc"
 	"net/rpc/jsonrpc"
+	"os"
 	"testing"
 	"time"
 
@@ -88,6 +89,21 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
+// TCPPair returns both ends of a connection over TCP, which ends with the test.
+func TCPPair(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	l := Listen(t)
+	ours, err := net.Dial("tcp", l.Addr().String())
+	if err == nil {
+		theirs, err = l.Accept()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	return ours, theirs
+}
+
 // Within receives from c, and ends the test if nothing comes within Patience. What says what
 // the test has waited for.
 func Within[T any](t testing.TB, c <-chan T, what string) T {
@@ -98,6 +114,17 @@ func Within[T any](t testing.TB, c <-chan T, what string) T {
 	case <-time.After(Patience):
 		t.Fatalf("%s: not within %v", what, Patience)
 		panic("unreachable")
+	}
+}
+
+// SkipUnlessCI skips a test if this machine lacks what it needs, as err says. In CI, where no test
+// is skipped, it ends the test as failed. Without an error it does nothing.
+func SkipUnlessCI(t testing.TB, err error) {
+	t.Helper()
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	} else if err != nil {
+		t.Skip(err)
 	}
 }
 

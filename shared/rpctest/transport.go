@@ -48,7 +48,8 @@ func serveJSON(server *rpc.Server, l net.Listener) {
 	}
 }
 
-// DialHTTPConn does what rpc.DialHTTP does, on a connection that there is already.
+// DialHTTPConn does what rpc.DialHTTP does, on a connection that there is already. If it fails, conn
+// stays open, and the error is not the *net.OpError that DialHTTP makes of it.
 func DialHTTPConn(conn net.Conn) (*rpc.Client, error) {
 	io.WriteString(conn, "CONNECT "+rpc.DefaultRPCPath+" HTTP/1.0\n\n")
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
