@@ -49,11 +49,7 @@ func TestMain(m *testing.M) {
 func command(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	interpreter, err := scripts[script]()
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
+	rpctest.SkipUnlessCI(t, err)
 	// go test repeats an old result unless it has seen the test open what it depends on.
 	if _, err := os.ReadFile(script); err != nil {
 		t.Fatal(err)
@@ -62,7 +58,7 @@ func command(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, interpreter, append([]string{script}, args...)...)
 	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=") // Python then keeps what is not flushed
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = rpctest.Patience
 	return cmd
 }
 
@@ -173,11 +169,7 @@ func TestScriptsReadJSONValuesNotLines(t *testing.T) {
 func TestScriptsCallOverIPv6(t *testing.T) {
 	inEach(t, func(t *testing.T, script string) {
 		l, err := net.Listen("tcp", "[::1]:0")
-		if err != nil && os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		} else if err != nil {
-			t.Skip("no IPv6 loopback: ", err)
-		}
+		rpctest.SkipUnlessCI(t, err)
 		expect(t, script, serveMath(t, l), patient, results, "", 0)
 	})
 }

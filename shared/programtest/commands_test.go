@@ -50,7 +50,7 @@ func port(folder string) string {
 var (
 	goServer  = regexp.MustCompile(`^go run \./(\w+)/server`)
 	goRun     = regexp.MustCompile(`go run \./(\w+/(?:server|client|demo))`)
-	client    = regexp.MustCompile(`^(?:go run \./|python3 |node )(\w+)/client`)
+	client    = regexp.MustCompile(`^(?:go run \./|python3 |node )(\w+)/client\S*`)
 	address   = regexp.MustCompile(`(localhost|127\.0\.0\.1|\[::1\]):(\d+)`)
 	listening = regexp.MustCompile(`(?m)^(\w+)/server: listening on (?:127\.0\.0\.1|\[::1\]):\d+$`)
 	operator  = regexp.MustCompile(`[;&|]`)
@@ -81,8 +81,8 @@ func (sh *shell) stop() (printed string, err error) {
 
 // run runs any other command to its end.
 func (sh *shell) run(ctx context.Context, command string) (printed string, exitCode int, err error) {
-	if match := client.FindStringSubmatch(command); match != nil && !strings.Contains(command, "-addr") {
-		command += " -addr localhost:" + port(match[1])
+	if match := client.FindStringSubmatch(command); match != nil { // flags of the page come later, and count
+		command = strings.Replace(command, match[0], match[0]+" -addr localhost:"+port(match[1])+" -timeout 100s", 1)
 	}
 	if strings.HasSuffix(command, "go run ./shared/demo") {
 		command += " -addr localhost:0"
@@ -125,17 +125,34 @@ func (sh *shell) documented(printed string) string {
 
 var (
 	badUsage = regexp.MustCompile(`(?m)^\S+: -\w+ `)
-	failure  = regexp.MustCompile(`(?m)^(?:\w+/(?:server|client)|client\.\w+|demo): `)
+	failure  = regexp.MustCompile(`(?m)^(?:(?:\w+/)?(?:server|client)|client\.\w+|demo): `)
 	failed   = regexp.MustCompile(`(?m)^FAIL$`)
 	building = regexp.MustCompile(`(?m)^demo: still building .*\n`)
+	verdict  = regexp.MustCompile(`(?m)^.*_test\.go:.*\n`)           // the first line of what a test says of it
 	own      = regexp.MustCompile(`(?m)^    (?:[^\s-]|  [^\s]).*\n`) // what a test writes, which is indented by four
 )
+
+// seen returns what a test has seen, from what go test -v prints.
+func seen(printed string) string {
+	return strings.Join(own.FindAllString(verdict.ReplaceAllString(printed, ""), -1), "")
+}
+
+// exitCode is how a command ends that prints what stands below it.
+func exitCode(s programtest.Step) int {
+	switch {
+	case badUsage.MatchString(s.Want):
+		return 2
+	case failed.MatchString(s.Want), failure.MatchString(s.Want) && !strings.Contains(s.Command, "demo"):
+		return 1
+	}
+	return 0
+}
 
 // do runs a step and reports what differs from the page.
 func (sh *shell) do(t *testing.T, page string, s programtest.Step) {
 	t.Helper()
 	var got string
-	var exitCode, wantCode int
+	var code, wantCode int
 	var err error
 	match := goServer.FindStringSubmatch(s.Command)
 	switch {
@@ -150,26 +167,17 @@ func (sh *shell) do(t *testing.T, page string, s programtest.Step) {
 			defer checkEmpty(t, temp)
 			command = "env TMPDIR='" + temp + "' " + command
 		}
-		got, exitCode, err = sh.run(t.Context(), command)
-		got = building.ReplaceAllString(got, "")
-		if evidence.MatchString(s.Command) { // what the test has seen, also if it now wants something else
-			lines := slices.DeleteFunc(own.FindAllString(got, -1), func(line string) bool {
-				return strings.Contains(line, "_test.go:")
-			})
-			got, wantCode = strings.Join(lines, ""), exitCode
-		}
-		switch {
-		case badUsage.MatchString(s.Want):
-			wantCode = 2
-		case failed.MatchString(s.Want), failure.MatchString(s.Want) && !strings.Contains(s.Command, "demo"):
-			wantCode = 1
+		got, code, err = sh.run(t.Context(), command)
+		got, wantCode = building.ReplaceAllString(got, ""), exitCode(s)
+		if evidence.MatchString(s.Command) { // also if the test now wants something else
+			got, wantCode = seen(got), code
 		}
 	}
 	if steady(got) != steady(s.Want) {
 		t.Errorf("%s:%d: %s printed\n%s\nwant\n%s", page, s.Line, s.Command, got, s.Want)
 	}
-	if exitCode != wantCode || err != nil {
-		t.Errorf("%s:%d: %s: exit code %d, %v, want exit code %d", page, s.Line, s.Command, exitCode, err, wantCode)
+	if code != wantCode || err != nil {
+		t.Errorf("%s:%d: %s: exit code %d, %v, want exit code %d", page, s.Line, s.Command, code, err, wantCode)
 	}
 }
 

@@ -125,8 +125,8 @@ func start(t *testing.T, program string, args ...string) *programtest.Server {
 	return server
 }
 
-// dial returns a client of a pair's server.
-func dial(t *testing.T, pair programtest.Pair, addr string) *rpc.Client {
+// dial returns a connection to a server.
+func dial(t *testing.T, addr string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -134,11 +134,7 @@ func dial(t *testing.T, pair programtest.Pair, addr string) *rpc.Client {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	client, err := transports[pair.Folder].NewClient(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return conn
 }
 
 // transports are those of the pairs, by folder.
@@ -192,11 +188,7 @@ func inCI(t *testing.T) {
 func interpreter(t *testing.T, script string) string {
 	t.Helper()
 	file, err := programtest.Interpreter(script)
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal(err)
-	} else if err != nil {
-		t.Skip(err)
-	}
+	rpctest.SkipUnlessCI(t, err)
 	return file
 }
 

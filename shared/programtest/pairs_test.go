@@ -66,7 +66,7 @@ exit 1
 				if line == "" {
 					continue
 				}
-				args := slices.Concat(command[1:], []string{"-addr", server.Addr}, strings.Fields(line)[1:])
+				args := slices.Concat(command[1:], []string{"-addr", server.Addr, "-timeout=100s"}, strings.Fields(line)[1:])
 				result := runFile(t, command[0], args...)
 				got := steady(result.Stdout + result.Stderr)
 				if result.ExitCode != 0 {

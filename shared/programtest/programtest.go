@@ -5,6 +5,7 @@ package programtest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,9 +90,9 @@ func (p *Programs) build(ctx context.Context, root, folder string, packages []st
 }
 
 // interrupt has cmd end as by Ctrl-C when its context ends, so that it can clean up; and by
-// force a little later.
+// force if that takes longer than Patience.
 func interrupt(cmd *exec.Cmd) {
-	cmd.WaitDelay = 10 * time.Second
+	cmd.WaitDelay = Patience
 	if runtime.GOOS != "windows" { // which has no such signal to send
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	}
@@ -168,7 +169,11 @@ func Interpreter(script string) (string, error) {
 	if path.Ext(script) == ".py" {
 		name, args = "python3", []string{"-c", "import sys; print(sys.executable)"}
 	}
-	file, err := exec.Command(name, args...).Output()
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	interrupt(cmd)
+	file, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("%s needs %s: %w", script, name, err)
 	}
@@ -217,7 +222,8 @@ func (p *Programs) Start(file string, args ...string) (*Server, error) {
 			return s, nil
 		}
 		if !more {
-			return nil, fmt.Errorf("%s ends before it says where it listens: %w", file, s.err)
+			err := cmp.Or(s.err, errors.New("exit status 0"))
+			return nil, fmt.Errorf("%s ends before it says where it listens: %w", file, err)
 		}
 		rest, _ := s.Wait() // what the server says to why it does not listen
 		return nil, errors.New(strings.TrimSpace(first + "\n" + rest))
@@ -255,7 +261,7 @@ func (s *Server) Wait() (printed string, err error) {
 			printed += line + "\n"
 		case <-late:
 			s.Kill()
-			return printed, fmt.Errorf("the server goes on for %v after it was asked to stop", Patience)
+			return printed, fmt.Errorf("the server does not end within %v", Patience)
 		}
 	}
 }
@@ -269,7 +275,7 @@ func (s *Server) Kill() {
 }
 
 // Show runs a pair, and writes each command and what it prints to w. The server listens on
-// addr, or where it does by default if addr is empty.
+// addr, or where it does by default if addr is empty. A client has a minute, for slow machines.
 func (p *Programs) Show(ctx context.Context, w io.Writer, pair Pair, addr string) error {
 	var args []string
 	if addr != "" {
@@ -284,7 +290,7 @@ func (p *Programs) Show(ctx context.Context, w io.Writer, pair Pair, addr string
 	fmt.Fprintln(w, server.First)
 
 	fmt.Fprintf(w, "> go run ./%s\n", pair.Client())
-	client, err := p.Run(ctx, p.Path(pair.Client()), "-addr", server.Addr)
+	client, err := p.Run(ctx, p.Path(pair.Client()), "-addr", server.Addr, "-timeout", "1m")
 	fmt.Fprint(w, client.Stdout, client.Stderr)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ import (
 func multiply(t *testing.T, delay string) (*programtest.Server, *rpc.Client, *rpc.Call) {
 	t.Helper()
 	server := start(t, "async/server", "-delay", delay)
-	client := dial(t, programtest.Pair{Folder: "async"}, server.Addr)
+	client := rpc.NewClient(dial(t, server.Addr))
 	call := client.Go("MathService.Multiply", &shared.Args{A: 6, B: 7}, new(int), nil)
 	err := client.Call("MathService.None", &shared.Args{}, nil)
 	if err != rpc.ServerError("rpc: can't find method MathService.None") {
@@ -94,25 +94,31 @@ func TestASecondSignalEndsAServerAtOnce(t *testing.T) {
 func TestHTTPServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	t.Parallel() // real time passes
 	server := start(t, "http/server")
-	client := dial(t, programtest.Pair{Folder: "http"}, server.Addr)
-	connect := func() net.Conn {
-		conn, err := net.Dial("tcp", server.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(rpctest.Patience))
-		return conn
-	}
 	// A machine that stalls for 2 s costs a connection before its first request: it is tried again.
-	send := func(request string) string {
-		var answer []byte
-		for try := 0; len(answer) == 0 && try < 10; try++ {
-			conn := connect()
-			io.WriteString(conn, request)
-			answer, _ = io.ReadAll(conn)
+	connect := func(request func(net.Conn) error) net.Conn {
+		for try := 1; ; try++ {
+			conn := dial(t, server.Addr)
+			if err := request(conn); err == nil {
+				return conn
+			} else if try == 10 {
+				t.Fatalf("ten times in a row, a first request is not answered: %v", err)
+			}
 		}
-		return string(answer)
+	}
+	var client *rpc.Client
+	handshake := func(conn net.Conn) (err error) {
+		client, err = rpctest.DialHTTPConn(conn)
+		return err
+	}
+	send := func(request string) (answer []byte) {
+		connect(func(conn net.Conn) error {
+			io.WriteString(conn, request)
+			if answer, _ = io.ReadAll(conn); len(answer) == 0 {
+				return fmt.Errorf("%q: EOF", request)
+			}
+			return nil
+		})
+		return answer
 	}
 	post := func(conn net.Conn) error {
 		const call = `{"method": "MathService.Multiply", "params": [{"A": 6, "B": 7}], "id": 1}`
@@ -126,12 +132,8 @@ func TestHTTPServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 		}
 		return nil
 	}
-	kept := connect()
-	for try := 1; post(kept) != nil; try++ {
-		if kept = connect(); try == 10 {
-			t.Fatal("no POST is answered, ten times in a row")
-		}
-	}
+	connect(handshake)
+	kept := connect(post)
 
 	for _, row := range []struct {
 		request, answer string // answer is a pattern
@@ -146,7 +148,7 @@ func TestHTTPServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	} {
 		begin := time.Now() // before the server can have begun
 		answer, after := send(row.request), time.Since(begin)
-		if !regexp.MustCompile(`^HTTP/1\.. `+row.answer).MatchString(answer) || after < row.after-100*time.Millisecond {
+		if !regexp.MustCompile(`^HTTP/1\.. `+row.answer).Match(answer) || after < row.after-100*time.Millisecond {
 			t.Errorf("%q is answered %q after %v, want a match of %s after %v",
 				row.request, answer, after, row.answer, row.after)
 		}
@@ -159,14 +161,11 @@ func TestHTTPServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	}
 	// The counters of net/rpc count each call that has reached a method, POST or not.
 	three := regexp.MustCompile(`Multiply\(\*shared\.Args, \*int\) error</td>\s*<td align=center>3</td>`)
-	if page := send("GET /debug/rpc HTTP/1.0\r\n\r\n"); !three.MatchString(page) {
+	if page := send("GET /debug/rpc HTTP/1.0\r\n\r\n"); !three.Match(page) {
 		t.Errorf("after three calls, two of them by POST, /debug/rpc is %s, want a match of %s", page, three)
 	}
 	// A connection in which net/rpc panics is closed.
-	conn := connect()
-	if _, err := rpctest.DialHTTPConn(conn); err != nil {
-		t.Fatal(err)
-	}
+	conn := connect(handshake)
 	conn.Write(rpctest.HostileGob())
 	if _, err := io.ReadAll(conn); os.IsTimeout(err) {
 		t.Errorf("a connection in which net/rpc has panicked: %v, want its end", err)
