@@ -47,7 +47,7 @@ func OnInterrupt(inner net.Listener) *Listener {
 // and close. When the last connection is gone, Accept returns, and with it the serving loop, and
 // the Close or Shutdown of an http.Server.
 //
-// It waits for a method as long as it runs, and up to 5 s for a peer whose kernel acknowledges
+// It waits for a method as long as it runs, and 5 to 10 s for a peer whose kernel acknowledges
 // nothing; a peer that reads slower than about 30 kB/s can look like that. An idle client delays
 // the end by 1 s on Linux, which tells what is left to take, and by 5 s elsewhere. A connection
 // without CloseWrite does not wait, and its last replies may be lost.
