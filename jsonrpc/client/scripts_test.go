@@ -57,7 +57,7 @@ func command(t *testing.T, script string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), rpctest.Patience)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, interpreter, append([]string{script}, args...)...)
-	cmd.Env = append(os.Environ(), "PYTHONUNBUFFERED=") // Python then keeps what is not flushed
+	cmd.Env = []string{} // where nothing has Python flush what it prints, or Node read certificates
 	cmd.WaitDelay = rpctest.Patience
 	return cmd
 }
