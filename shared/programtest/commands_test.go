@@ -186,17 +186,19 @@ var evidence = regexp.MustCompile(`^go test -v -run '\^(\w+)\$' (\./[\w/]+)$`)
 
 // quote is a step of evidence.
 type quote struct {
-	page, test string
+	page, test, folder string
 	programtest.Step
 }
 
-// check runs the tests of a folder once, and compares what each has written with the pages.
-func check(t *testing.T, folder string, quotes []quote) {
-	var names []string
+// check runs the tests that are quoted, all at once, and compares what each has written with the
+// pages.
+func check(t *testing.T, quotes []quote) {
+	var names, folders []string
 	for _, quote := range quotes {
-		names = append(names, quote.test)
+		names, folders = append(names, quote.test), append(folders, quote.folder)
 	}
-	command := "go test -json -run '^(" + strings.Join(names, "|") + ")$' " + folder
+	slices.Sort(folders)
+	command := "go test -json -run '^(" + strings.Join(names, "|") + ")$' " + strings.Join(slices.Compact(folders), " ")
 	result, err := programs(t).Run(t.Context(), "sh", "-c", "cd '"+root+"' && exec "+command)
 	if err != nil || result.ExitCode != 0 {
 		t.Errorf("%s: exit code %d, %v, %s%s", command, result.ExitCode, err, result.Stdout, result.Stderr)
@@ -240,7 +242,7 @@ func english(t *testing.T) (pages []*programtest.Page) {
 func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 	t.Parallel()
 	skipOnWindows(t)
-	quotes := map[string][]quote{} // by folder
+	var quotes []quote
 	for _, page := range english(t) {
 		var steps []programtest.Step
 		exercise := false
@@ -251,7 +253,7 @@ func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 			}
 			for _, s := range block.Steps {
 				if match := evidence.FindStringSubmatch(s.Command); match != nil && s.Want != "" {
-					quotes[match[2]] = append(quotes[match[2]], quote{page.Name, match[1], s})
+					quotes = append(quotes, quote{page.Name, match[1], match[2], s})
 				} else if s.Command != "go test ./..." || s.Want != "" { // which runs this test
 					steps = append(steps, s)
 				}
@@ -273,9 +275,10 @@ func TestCommandsPrintWhatStandsBelowThem(t *testing.T) {
 			}
 		})
 	}
-	for folder, quotes := range quotes {
-		check(t, folder, quotes)
-	}
+	t.Run("evidence", func(t *testing.T) {
+		t.Parallel()
+		check(t, quotes)
+	})
 }
 
 // An exercise changes the code as its diff says, in a copy, and its commands print what the

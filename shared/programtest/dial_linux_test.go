@@ -39,6 +39,7 @@ func full(t *testing.T) string {
 
 // The time limit holds for the dial, too.
 func TestClientsGiveUpADialThatBlocks(t *testing.T) {
+	t.Parallel()
 	addr := full(t)
 	for _, pair := range programtest.Pairs {
 		t.Run(pair.Folder, func(t *testing.T) {

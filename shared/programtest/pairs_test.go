@@ -14,6 +14,7 @@ import (
 )
 
 func TestEveryPairPrintsItsTranscript(t *testing.T) {
+	t.Parallel()
 	most, least := fmt.Sprint(math.MaxInt), fmt.Sprint(math.MinInt)
 	calls := `
 $ NAME
