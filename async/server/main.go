@@ -32,8 +32,7 @@ func main() {
 	cli.Parse("async/server")
 
 	// 1. Register the slow service.
-	err := rpc.Register(new(MathService))
-	if err != nil {
+	if err := rpc.Register(new(MathService)); err != nil {
 		cli.Fatal(err)
 	}
 

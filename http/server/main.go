@@ -20,9 +20,7 @@ func main() {
 	cli.Parse("http/server")
 
 	// 1. Register the service, as over TCP.
-	mathService := new(shared.MathService)
-	err := rpc.Register(mathService)
-	if err != nil {
+	if err := rpc.Register(new(shared.MathService)); err != nil {
 		cli.Fatal(err)
 	}
 
@@ -40,12 +38,7 @@ func main() {
 	log.Println("listening on", listener.Addr())
 
 	// 4. Serve. The time limits are those of HTTP, and end at CONNECT.
-	server := &http.Server{
-		Handler:      closeHijacked(http.DefaultServeMux), // ours: a panic in net/rpc leaves no connection open
-		ConnContext:  withConn,                            // ours, for closeHijacked (hijack.go)
-		ReadTimeout:  2 * time.Second,
-		WriteTimeout: time.Minute,
-		IdleTimeout:  time.Minute,
-	}
+	server := &http.Server{ReadTimeout: 2 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	closeHijacked(server, http.DefaultServeMux) // ours: a panic in net/rpc leaves no connection open (hijack.go)
 	log.Print(server.Serve(listener))
 }

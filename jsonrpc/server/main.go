@@ -19,9 +19,7 @@ func main() {
 	cli.Parse("jsonrpc/server")
 
 	// 1. Register the service, as over TCP.
-	mathService := new(shared.MathService)
-	err := rpc.Register(mathService)
-	if err != nil {
+	if err := rpc.Register(new(shared.MathService)); err != nil {
 		cli.Fatal(err)
 	}
 
@@ -33,9 +31,8 @@ func main() {
 	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept connections, and serve each in a goroutine of its own. Our listener returns
-	// an error only when it has stopped, and so the loop ends where the tutorial's has
-	// `continue`, which spins on an error that stays (TestTutorialsAcceptLoopSpins).
+	// 3. Accept connections, and serve each in a goroutine of its own. The tutorial's `continue`
+	// spins on an error that stays (TestTutorialsAcceptLoopSpins); our listener has stopped at one.
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
