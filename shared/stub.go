@@ -10,15 +10,11 @@ import (
 // MathServiceClient is the client stub of MathService: its methods look like local functions
 // and make the call (tutorial §2). gRPC generates its stubs, net/rpc does not
 // (TestTheCompilerChecksNoCall). It is safe for concurrent use, as the rpc.Client below it is.
-type MathServiceClient struct {
-	client *rpc.Client
-}
+type MathServiceClient struct{ client *rpc.Client }
 
 // NewMathServiceClient returns a stub that calls over client, whatever its transport and
 // codec. The caller still owns client, and closes it.
-func NewMathServiceClient(client *rpc.Client) *MathServiceClient {
-	return &MathServiceClient{client}
-}
+func NewMathServiceClient(client *rpc.Client) *MathServiceClient { return &MathServiceClient{client} }
 
 // Multiply returns a * b as the server computes it. The error wraps ErrOverflow if the server
 // says so, ctx.Err() if ctx ends first (the server may then have executed the call or not), or
@@ -36,10 +32,8 @@ func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, err
 }
 
 // call makes one call and gives up when ctx ends, of which the server learns nothing. It works
-// for any service, and needs nothing else of this package: copy it.
-//
-// Each call has a reply of its own, because an answer that comes late is still written to it.
-// Nobody may change args after call has returned early.
+// for any service: copy it. Each call has a reply of its own, because an answer that comes late
+// is still written to it. Nobody may change args after call has returned early.
 func call[Reply any](
 	ctx context.Context, client *rpc.Client, method string, args any,
 ) (Reply, error) {
@@ -55,15 +49,11 @@ func call[Reply any](
 	case <-ctx.Done():
 		return none, ctx.Err()
 	case ended := <-done:
-		if ended.Error != nil {
-			return none, ended.Error
-		}
-		return *reply, nil
+		return *reply, ended.Error
 	}
 }
 
-// describe adds the call to its error, and turns the text of a sentinel back into the sentinel:
-// a text is all that the wire carries.
+// describe adds the call to its error, and turns the text of a sentinel back into the sentinel.
 func describe(err error, method string, a, b int) error {
 	if err == nil {
 		return nil
