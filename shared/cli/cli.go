@@ -11,15 +11,13 @@ import (
 	"net/rpc"
 	"os"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
 	"example.com/netrpc/shared"
 )
 
-// program is the program's folder, such as tcp/client.
-var program string
+var program string // its folder, such as tcp/client
 
 // Parse is the first call in main. It parses the flags, one of which is addr, and prefixes what
 // goes to stderr with name, the program's folder. Bad usage ends the program with exit code 2.
@@ -45,8 +43,7 @@ func Parse(name string) {
 	}
 }
 
-// GiveUpAfter ends the program after timeout, whatever main waits for then: Dial, the handshake
-// or Call. None of them has a time limit of its own.
+// GiveUpAfter ends the program after timeout: Dial, the handshake and Call have no limit of their own.
 func GiveUpAfter(timeout time.Duration) {
 	giveUp := func() { Fatal(fmt.Errorf("no answer from %v within %v", flag.Lookup("addr").Value, timeout)) }
 	if timeout <= 0 {
@@ -55,14 +52,10 @@ func GiveUpAfter(timeout time.Duration) {
 	time.AfterFunc(timeout, giveUp)
 }
 
-// fatal is for the first error: main and the time limit may both want to end the program.
-var fatal sync.Once
+// Fatal ends the program with exit code 1 and one line: err, and what its reader can do.
+func Fatal(err error) { log.Fatal(line(err)) }
 
-// Fatal ends the program with exit code 1 and one line: err, and what its reader can do. What
-// a peer has sent becomes one line, too, without control characters.
-func Fatal(err error) { fatal.Do(func() { log.Fatal(line(err)) }) }
-
-// line returns what Fatal prints.
+// line returns what Fatal prints, without line feeds and control characters that a peer has sent.
 func line(err error) string {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	words := strings.FieldsFunc(strings.ToValidUTF8(err.Error(), "\uFFFD"), unprintable)
