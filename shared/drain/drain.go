@@ -15,12 +15,8 @@ import (
 	"time"
 )
 
-// errDraining is what Read returns while draining. It is the *net.OpError of a read, because
-// net/http answers nothing to those.
-var errDraining = &net.OpError{
-	Op:  "read",
-	Err: errors.New("the server is stopping; this call was not executed"),
-}
+// errDraining is what Read returns while draining. (net/http answers nothing to an OpError of a read.)
+var errDraining = &net.OpError{Op: "read", Err: errors.New("the server is stopping; this call was not executed")}
 
 // stoppedError is the error at the end of Accept. rpc.Accept logs it, so it says that all is well.
 type stoppedError struct{}
@@ -28,8 +24,7 @@ type stoppedError struct{}
 func (stoppedError) Error() string { return "stopped, with no call left in flight" }
 func (stoppedError) Unwrap() error { return net.ErrClosed }
 
-// OnInterrupt returns a listener around inner that drains on Ctrl-C or SIGTERM. A second
-// signal ends the program at once.
+// OnInterrupt is New, and drains on Ctrl-C or SIGTERM. A second signal ends the program at once.
 func OnInterrupt(inner net.Listener) *Listener {
 	l := New(inner)
 	signals := make(chan os.Signal, 2) // room for both, however soon they come
@@ -47,43 +42,34 @@ func OnInterrupt(inner net.Listener) *Listener {
 // and close. When the last connection is gone, Accept returns, and with it the serving loop, and
 // the Close or Shutdown of an http.Server.
 //
-// It waits for a method as long as it runs, and 5 to 10 s for a peer whose kernel acknowledges
-// nothing; a peer that reads slower than about 30 kB/s can look like that. An idle client delays
-// the end by 1 s on Linux, which tells what is left to take, and by 5 s elsewhere. A connection
-// without CloseWrite does not wait, and its last replies may be lost.
-//
-// Draining ends the contexts of HTTP requests: http.TimeoutHandler answers 503 to a call that is
-// executed. Whoever sets a deadline beside a Read that waits may take from it the news that draining
-// has begun. Calls over HTTP/2 are lost. Put tls.NewListener around it: inside of it, TLS fails with
-// the first Write that takes 5 s.
+// It waits for a method as long as it runs, 5 to 10 s for a peer whose kernel acknowledges nothing,
+// and for an idle client 1 s on Linux, 5 s elsewhere. The last replies of a connection without
+// CloseWrite may be lost, and so are calls over HTTP/2. Put tls.NewListener around it, not inside.
 type Listener struct {
 	net.Listener
-	stallTimeout  time.Duration   // how long a peer may take nothing of what is sent to it
-	lingerTimeout time.Duration   // how long one that has taken everything may take to hang up
-	draining      context.Context // ends when draining begins
-	close         func() error
-	accepting     sync.Mutex     // so that open.Add never races with open.Wait
-	open          sync.WaitGroup // the connections
+	draining  context.Context // ends when draining begins
+	drain     context.CancelFunc
+	accepting sync.Mutex     // so that open.Add never races with open.Wait
+	open      sync.WaitGroup // the connections
+	// For a peer that takes nothing of what is sent to it, and for one that has taken everything.
+	stallTimeout, lingerTimeout time.Duration
 }
 
 // New returns a listener around inner that drains when it is closed.
 func New(inner net.Listener) *Listener {
 	l := &Listener{Listener: inner, stallTimeout: 5 * time.Second, lingerTimeout: time.Second}
-	var drain context.CancelFunc
-	l.draining, drain = context.WithCancel(context.Background())
-	l.close = sync.OnceValue(func() error {
-		drain()
-		return inner.Close()
-	})
+	l.draining, l.drain = context.WithCancel(context.Background())
 	return l
 }
 
 // Close begins to drain. It does not wait for the end of it, as Accept does.
-func (l *Listener) Close() error { return l.close() }
+func (l *Listener) Close() error {
+	l.drain()
+	return l.Listener.Close()
+}
 
-// Accept returns the next connection and, in the end, an error that wraps net.ErrClosed. It logs
-// any other error and tries again, after 5 ms at first and at most 1 s: rpc.Accept would
-// return (TestAcceptGivesUpOnAnError, in tcp).
+// Accept returns the next connection and, in the end, an error that wraps net.ErrClosed. It logs any
+// other error and tries again, where rpc.Accept would return (TestAcceptGivesUpOnAnError, in tcp).
 func (l *Listener) Accept() (net.Conn, error) {
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
@@ -96,12 +82,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 			break
 		}
 		log.Printf("%v; trying again in %v", err, pause)
-		select {
-		case <-time.After(pause):
-		case <-l.draining.Done():
-		}
+		time.Sleep(pause)
 	}
-	l.Close()
+	l.drain()
 	l.open.Wait()
 	return nil, stoppedError{}
 }
@@ -109,17 +92,24 @@ func (l *Listener) Accept() (net.Conn, error) {
 type conn struct {
 	net.Conn
 	listener *Listener
-	stop     func() bool // takes back what is to happen when draining begins
-	writing  sync.Mutex  // so that the parts of one Write stay together
-	closing  sync.Once
+	writing  sync.Mutex // so that the parts of one Write stay together
+	close    func() error
 }
 
 func (l *Listener) newConn(inner net.Conn) *conn {
 	c := &conn{Conn: inner, listener: l}
 	l.open.Add(1)
-	c.stop = context.AfterFunc(l.draining, func() { // for a Read or a Write that waits just then
+	stop := context.AfterFunc(l.draining, func() { // for a Read or a Write that waits just then
 		c.SetReadDeadline(time.Now())
 		c.SetWriteDeadline(time.Now().Add(l.stallTimeout))
+	})
+	c.close = sync.OnceValue(func() error {
+		defer l.open.Done()
+		stop()
+		if c.draining() && c.CloseWrite() == nil {
+			c.linger()
+		}
+		return inner.Close()
 	})
 	return c
 }
@@ -165,36 +155,22 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// Close lingers while draining. A second Close waits for the first, and returns net.ErrClosed.
-func (c *conn) Close() error {
-	err := net.ErrClosed
-	c.closing.Do(func() {
-		c.stop()
-		if c.draining() && c.CloseWrite() == nil {
-			c.linger()
-		}
-		err = c.Conn.Close()
-		c.listener.open.Done()
-	})
-	return err
-}
+// Close lingers while draining. A second Close waits for the first, and returns the same.
+func (c *conn) Close() error { return c.close() }
 
 // linger waits until the peer hangs up, has had everything for lingerTimeout, or has taken nothing
 // for stallTimeout. It discards what still comes: a socket that is closed with unread requests may
 // destroy its last replies.
 func (c *conn) linger() {
-	l := c.listener
 	left, since := outq(c.Conn), time.Now() // what the peer has still to take, and since when
 	for {
-		c.SetReadDeadline(time.Now().Add(l.lingerTimeout))
-		_, err := io.Copy(io.Discard, c.Conn)
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.SetReadDeadline(time.Now().Add(c.listener.lingerTimeout))
+		if _, err := io.Copy(io.Discard, c.Conn); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
-		now, unchanged := outq(c.Conn), time.Since(since)
-		if now != left {
+		if now, unchanged := outq(c.Conn), time.Since(since); now != left {
 			left, since = now, time.Now()
-		} else if unchanged >= l.stallTimeout || left == 0 && unchanged >= l.lingerTimeout {
+		} else if unchanged >= c.listener.stallTimeout || left == 0 && unchanged >= c.listener.lingerTimeout {
 			return
 		}
 	}

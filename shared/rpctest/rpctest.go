@@ -152,8 +152,12 @@ func (q Queue) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// Close closes the queue. It may be called once.
-func (q Queue) Close() error { close(q); return nil }
+// Close closes the queue, if it is open.
+func (q Queue) Close() error {
+	defer func() { recover() }() // close panics if it is not
+	close(q)
+	return nil
+}
 
 // Addr returns an address that nobody can dial.
 func (q Queue) Addr() net.Addr { return &net.UnixAddr{Name: "queue", Net: "queue"} }
