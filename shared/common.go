@@ -14,9 +14,7 @@ type Args struct {
 }
 
 // Quotient is the reply of MathService.Divide: A = Quo*B + Rem, where Rem has the sign of A.
-type Quotient struct {
-	Quo, Rem int
-}
+type Quotient struct{ Quo, Rem int }
 
 // The errors of MathService. Over the wire only their text arrives, as an rpc.ServerError;
 // MathServiceClient turns it back into these values.
