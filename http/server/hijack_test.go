@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"io"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,16 +19,21 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 		var saw rpctest.Transcript
 		l := make(rpctest.Queue)
 		serveRoutes(t, l)
+		refused := l.Dial(t)
+		go io.WriteString(refused, "GET /_goRPC_ HTTP/1.0\n\n")
+		saw.Add("GET is answered: %s", answer(http.ReadResponse(bufio.NewReader(refused), nil)))
 		conn, begin := l.Dial(t), time.Now()
 		conn.SetDeadline(begin.Add(time.Hour))
 		io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
-		answer := make([]byte, len("HTTP/1.0 200 Connected to Go RPC\n\n"))
-		io.ReadFull(conn, answer)
-		saw.Add("CONNECT is answered %q", answer)
+		connected := make([]byte, len("HTTP/1.0 200 Connected to Go RPC\n\n"))
+		io.ReadFull(conn, connected)
+		saw.Add("CONNECT is answered %q", connected)
 		go conn.Write(rpctest.HostileGob())
 		_, err := io.Copy(io.Discard, conn)
 		saw.Add("net/rpc panics, and the connection ends after %v: %v", time.Since(begin), err)
 		saw.Want(t, `
+GET is answered: 405 405 must CONNECT
+and Connection: close
 CONNECT is answered "HTTP/1.0 200 Connected to Go RPC\n\n"
 net/rpc panics, and the connection ends after 0s: <nil>`)
 	})
