@@ -142,18 +142,19 @@ func TestCloseLingersOnlyWhileDraining(t *testing.T) {
 	}
 	var saw rpctest.Transcript
 	for _, row := range []struct {
-		name                 string
-		draining, halfCloses bool
-		peer                 func(ours net.Conn)
+		name                        string
+		draining, halfCloses, reset bool
+		peer                        func(ours net.Conn)
 	}{
-		{"not draining", false, true, silent},
-		{"draining", true, true, silent},
-		{"draining, the peer hangs up after 300ms", true, true, hangsUp},
-		{"draining, the peer sends without end", true, true, sendsOn},
-		{"draining, without CloseWrite", true, false, silent},
+		{"not draining", false, true, false, silent},
+		{"draining", true, true, false, silent},
+		{"draining, the peer hangs up after 300ms", true, true, false, hangsUp},
+		{"draining, a reset after 300ms", true, true, true, hangsUp},
+		{"draining, the peer sends without end", true, true, false, sendsOn},
+		{"draining, without CloseWrite", true, false, false, silent},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			var half halfCloser
+			half := halfCloser{reset: row.reset}
 			ours, theirs, l := pipe(t, func(conn net.Conn) net.Conn {
 				if half.Conn = conn; row.halfCloses {
 					return &half
@@ -178,6 +179,7 @@ func TestCloseLingersOnlyWhileDraining(t *testing.T) {
 not draining: Close returns <nil> after 0s, CloseWrites: 0
 draining: Close returns <nil> after 5s, CloseWrites: 1
 draining, the peer hangs up after 300ms: Close returns <nil> after 300ms, CloseWrites: 1
+draining, a reset after 300ms: Close returns <nil> after 300ms, CloseWrites: 1
 draining, the peer sends without end: Close returns <nil> after 5s, CloseWrites: 1
 draining, without CloseWrite: Close returns <nil> after 0s, CloseWrites: 0`)
 }

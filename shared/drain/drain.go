@@ -168,9 +168,9 @@ func (c *conn) linger() {
 		if _, err := io.Copy(io.Discard, c.Conn); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
-		if now, unchanged := outq(c.Conn), time.Since(since); now != left {
+		if now := outq(c.Conn); now != left {
 			left, since = now, time.Now()
-		} else if unchanged >= c.listener.stallTimeout || left == 0 && unchanged >= c.listener.lingerTimeout {
+		} else if left == 0 || time.Since(since) >= c.listener.stallTimeout {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,10 +28,19 @@ func plain(conn net.Conn) net.Conn { return conn }
 // halfCloser is a net.Pipe with the CloseWrite of a TCP connection.
 type halfCloser struct {
 	net.Conn
-	halfCloses int // calls of CloseWrite
+	halfCloses int  // calls of CloseWrite
+	reset      bool // instead of the end that the peer makes
 }
 
 func (c *halfCloser) CloseWrite() error { c.halfCloses++; return nil }
+
+func (c *halfCloser) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF && c.reset {
+		err = syscall.ECONNRESET
+	}
+	return n, err
+}
 
 // pipe returns the two ends of a net.Pipe, and the Listener that has accepted the second, which
 // wrap makes into more than it is.
