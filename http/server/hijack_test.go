@@ -22,6 +22,9 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 		refused := l.Dial(t)
 		go io.WriteString(refused, "GET /_goRPC_ HTTP/1.0\n\n")
 		saw.Add("GET is answered: %s", answer(http.ReadResponse(bufio.NewReader(refused), nil)))
+		refused = l.Dial(t)
+		go io.WriteString(refused, "CONNECT /elsewhere HTTP/1.0\n\n")
+		saw.Add("CONNECT at another path: %s", answer(http.ReadResponse(bufio.NewReader(refused), nil)))
 		conn, begin := l.Dial(t), time.Now()
 		conn.SetDeadline(begin.Add(time.Hour))
 		io.WriteString(conn, "CONNECT /_goRPC_ HTTP/1.0\n\n")
@@ -33,6 +36,8 @@ func TestAPanicInARPCConnectionClosesIt(t *testing.T) {
 		saw.Add("net/rpc panics, and the connection ends after %v: %v", time.Since(begin), err)
 		saw.Want(t, `
 GET is answered: 405 405 must CONNECT
+and Connection: close
+CONNECT at another path: 404 404 page not found
 and Connection: close
 CONNECT is answered "HTTP/1.0 200 Connected to Go RPC\n\n"
 net/rpc panics, and the connection ends after 0s: <nil>`)
