@@ -37,14 +37,14 @@ func OnInterrupt(inner net.Listener) *Listener {
 	return l
 }
 
-// Listener is a net.Listener that stops without cutting off a call in flight. When it is closed,
-// its connections let nothing more be read. net/rpc and net/http then answer what they have read,
-// and close. When the last connection is gone, Accept returns, and with it the serving loop, and
-// the Close or Shutdown of an http.Server.
+// Listener, when it is closed, lets its connections read nothing more. net/rpc and net/http then
+// answer what they have read, and close. When the last connection is gone, Accept returns, and with
+// it the serving loop, and the Close or Shutdown of an http.Server.
 //
 // It waits for a method as long as it runs, 5 to 10 s for a peer whose kernel acknowledges nothing,
-// and for an idle client 1 s on Linux, 5 s elsewhere. The last replies of a connection without
-// CloseWrite may be lost, and so are calls over HTTP/2. Put tls.NewListener around it, not inside.
+// and for an idle client 1 s on Linux, 5 s elsewhere. The contexts of HTTP requests end at once. The
+// last replies of a connection without CloseWrite may be lost. Calls over HTTP/2 are lost. Put
+// tls.NewListener around it, not inside.
 type Listener struct {
 	net.Listener
 	draining  context.Context // ends when draining begins
@@ -106,8 +106,9 @@ func (l *Listener) newConn(inner net.Conn) *conn {
 	c.close = sync.OnceValue(func() error {
 		defer l.open.Done()
 		stop()
+		left := outq(inner) // before CloseWrite, of which the peer has to take a byte, too
 		if c.draining() && c.CloseWrite() == nil {
-			c.linger()
+			c.linger(left)
 		}
 		return inner.Close()
 	})
@@ -161,9 +162,8 @@ func (c *conn) Close() error { return c.close() }
 // linger waits until the peer hangs up, has had everything for lingerTimeout, or has taken nothing
 // for stallTimeout. It discards what still comes: a socket that is closed with unread requests may
 // destroy its last replies.
-func (c *conn) linger() {
-	left, since := outq(c.Conn), time.Now() // what the peer has still to take, and since when
-	for {
+func (c *conn) linger(left int) {
+	for since := time.Now(); ; { // since then the peer has taken nothing of what is left
 		c.SetReadDeadline(time.Now().Add(c.listener.lingerTimeout))
 		if _, err := io.Copy(io.Discard, c.Conn); !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
