@@ -23,9 +23,8 @@ var (
 	ErrDivideByZero = errors.New("divide by zero")
 )
 
-// MathService is the service that every server of this repository publishes (tutorial §4.2).
-// Its methods may be called concurrently: net/rpc runs each call in a goroutine of its own.
-// So a service with state needs a lock; this one has none.
+// MathService is the service that all servers here publish (tutorial §4.2). Its methods may be
+// called concurrently, and net/rpc does so: a service with state would need a lock.
 type MathService struct{}
 
 // Multiply sets *reply to A * B. It returns ErrOverflow, where the tutorial's listing returns

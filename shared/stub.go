@@ -12,8 +12,7 @@ import (
 // (TestTheCompilerChecksNoCall). It is safe for concurrent use, as the rpc.Client below it is.
 type MathServiceClient struct{ client *rpc.Client }
 
-// NewMathServiceClient returns a stub that calls over client, whatever its transport and
-// codec. The caller still owns client, and closes it.
+// NewMathServiceClient returns a stub that calls over client, which its caller still closes.
 func NewMathServiceClient(client *rpc.Client) *MathServiceClient { return &MathServiceClient{client} }
 
 // Multiply returns a * b as the server computes it. The error wraps ErrOverflow if the server

@@ -31,8 +31,8 @@ func main() {
 	listener = drain.OnInterrupt(listener) // ours: without it Ctrl-C cuts off calls in flight
 	log.Println("listening on", listener.Addr())
 
-	// 3. Accept connections, and serve each in a goroutine of its own. The tutorial's `continue`
-	// spins on an error that stays (TestTutorialsAcceptLoopSpins); our listener has stopped at one.
+	// 3. Accept connections, and serve each in a goroutine of its own. Our listener returns an error
+	// when it has stopped; the tutorial's `continue` spins on one (TestTutorialsAcceptLoopSpins).
 	for {
 		conn, err := listener.Accept()
 		if err != nil {

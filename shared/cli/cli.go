@@ -17,12 +17,9 @@ import (
 	"example.com/netrpc/shared"
 )
 
-var program string // its folder, such as tcp/client
-
 // Parse is the first call in main. It parses the flags, one of which is addr, and prefixes what
 // goes to stderr with name, the program's folder. Bad usage ends the program with exit code 2.
 func Parse(name string) {
-	program = name
 	log.SetFlags(0)
 	log.SetPrefix(name + ": ")
 	flag.Usage = func() {
@@ -66,6 +63,7 @@ func line(err error) string {
 func hint(err error) string {
 	op := new(net.OpError)
 	errors.As(err, &op)
+	program := strings.TrimSuffix(log.Prefix(), ": ")
 	server := strings.Replace(program, "client", "server", 1)
 	switch {
 	case op.Op == "listen":

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/rpc"
 	"os"
@@ -96,7 +97,7 @@ func TestFatalHintsUnlessTheServerHasAnswered(t *testing.T) {
 		return &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(call, errors.New(text))}
 	}
 	var saw rpctest.Transcript
-	program = "tcp/client"
+	log.SetPrefix("tcp/client: ")
 	for _, err := range []error{
 		fails("dial", "connect", "refused"),
 		fails("dial", "connectex", "the target machine actively refused it"),
@@ -109,12 +110,13 @@ func TestFatalHintsUnlessTheServerHasAnswered(t *testing.T) {
 		rpc.ErrShutdown, // the call before has been answered
 		rpc.ServerError("two\r\nlines, a\ttab, an escape\x1b[2J, no UTF-8 \xff\xfe, 除数为零"),
 	} {
-		saw.Add("%s: %s", program, line(fmt.Errorf("call: %w", err)))
+		saw.Add("%s%s", log.Prefix(), line(fmt.Errorf("call: %w", err)))
 	}
-	for _, program = range []string{"jsonrpc/client", "tcp/server"} {
-		saw.Add("%s: %s", program, line(io.EOF))
+	for _, prefix := range []string{"jsonrpc/client: ", "tcp/server: "} {
+		log.SetPrefix(prefix)
+		saw.Add("%s%s", prefix, line(io.EOF))
 	}
-	saw.Add("%s: %s", program, line(fails("listen", "bind", "in use")))
+	saw.Add("%s%s", log.Prefix(), line(fails("listen", "bind", "in use")))
 	saw.Want(t, `
 tcp/client: call: dial tcp: connect: refused; start it with: go run ./tcp/server -addr localhost:1234
 tcp/client: call: dial tcp: connectex: the target machine actively refused it; start it with: go run ./tcp/server -addr localhost:1234
