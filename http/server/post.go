@@ -9,10 +9,9 @@ import (
 	"net/rpc/jsonrpc"
 )
 
-// postHandler answers one JSON-RPC 1.0 call in each request, in the dialect of net/rpc/jsonrpc.
-// So HTTP's TLS and middleware serve every call, as tutorial §4.3 has it. What net/rpc answers,
-// be it an error, has status 200; what JSON cannot hold leaves the answer empty. A method that
-// panics costs its client the connection: net/http recovers.
+// postHandler answers a JSON-RPC 1.0 call in each request, in the dialect of net/rpc/jsonrpc. So HTTP's
+// TLS and middleware serve every call, as tutorial §4.3 has it. What net/rpc answers has status 200; what
+// JSON cannot hold is an empty answer. net/http recovers a method that panics, and closes the connection.
 type postHandler struct{ server *rpc.Server }
 
 // newPostHandler returns a postHandler behind a guard that refuses, with 403, what a browser sends

@@ -11,6 +11,7 @@ import (
 	"net/rpc"
 	"os"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -49,8 +50,10 @@ func GiveUpAfter(timeout time.Duration) {
 	time.AfterFunc(timeout, giveUp)
 }
 
+var fatal sync.Once // main and the time limit may both want to end the program
+
 // Fatal ends the program with exit code 1 and one line: err, and what its reader can do.
-func Fatal(err error) { log.Fatal(line(err)) }
+func Fatal(err error) { fatal.Do(func() { log.Fatal(line(err)) }) }
 
 // line returns what Fatal prints, without line feeds and control characters that a peer has sent.
 func line(err error) string {

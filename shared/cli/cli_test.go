@@ -22,7 +22,16 @@ import (
 // mains are what a program does after Parse and GiveUpAfter.
 var mains = map[string]func(){
 	"waits": func() { time.Sleep(rpctest.Patience) },
-	"fails": func() { Fatal(errors.New("no luck")) },
+	"fails": func() { Fatal(unlucky{}) },
+}
+
+// unlucky is an error whose text takes a while. Meanwhile the program fails for another reason, too.
+type unlucky struct{}
+
+func (unlucky) Error() string {
+	go Fatal(errors.New("too late"))
+	time.Sleep(10 * time.Millisecond) // the work
+	return "no luck"
 }
 
 // TestMain makes this test binary a program, tcp/client, if a test asks for it.
@@ -42,7 +51,7 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-// A program that fails says one line. A wrong argument is bad usage.
+// Whatever main and the time limit do, a program says one line. A wrong argument is bad usage.
 func TestAProgramEndsWithOneLine(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), rpctest.Patience)
 	defer cancel()
