@@ -22,7 +22,7 @@ for (const words = process.argv.slice(2); words.length > 0; ) {
   flags[name] = inline ?? words.shift() ?? fail(`-${name} needs a value`, 2);
 }
 const [a, b] = ["a", "b"].map((name) => integer(`-${name}`, /^[+-]?\d+$/.test(flags[name]) ? Number(flags[name]) : NaN, 2));
-const [, host, port] = flags.addr.match(/^\[?(.+?)\]?:(\d{1,5})$/) ?? [];
+const [, host, port] = flags.addr.match(/^(\[.+\]|[^:]*):(\d{1,5})$/) ?? [];
 if (!(port <= 65535)) fail(`-addr ${flags.addr}: want host:port, such as localhost:1236`, 2);
 const [, number, unit] = flags.timeout.match(/^(\d+(?:\.\d+)?)(ms|s|m|h)$/)
   ?? fail(`-timeout ${flags.timeout} is not a time such as 500ms, 5s, 1m or 1h`, 2);
@@ -33,7 +33,7 @@ const milliseconds = number * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit];
 const giveUp = () => fail(`no answer from ${flags.addr} within ${flags.timeout}${hint}`);
 setTimeout(giveUp, Math.min(milliseconds, 2 ** 31 - 1)).unref(); // what it can hold
 
-const socket = net.connect({ host, port }).setEncoding("utf8");
+const socket = net.connect({ host: host.replace(/[[\]]/g, "") || "localhost", port }).setEncoding("utf8");
 const chunks = socket[Symbol.asyncIterator]();
 let received = "";
 

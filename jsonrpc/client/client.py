@@ -17,7 +17,7 @@ parser.add_argument("-a", type=int, default=10, help="first operand")
 parser.add_argument("-b", type=int, default=20, help="second operand")
 parser.add_argument("-timeout", default="5s", help="give up after this time: 500ms, 5s, 1m, 1h")
 flags = parser.parse_args()
-address = re.fullmatch(r"\[?(.+?)\]?:([0-9]{1,5})", flags.addr)
+address = re.fullmatch(r"(\[.+\]|[^:]*):([0-9]{1,5})", flags.addr)
 if not address or int(address[2]) > 65535:
     parser.error(f"-addr {flags.addr}: want host:port, such as localhost:1236")
 duration = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", flags.timeout)
@@ -72,7 +72,7 @@ timer.daemon = True
 timer.start()
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 try:
-    connection, received = socket.create_connection(address.groups()), b""
+    connection, received = socket.create_connection((address[1].strip("[]") or "localhost", address[2])), b""
     product = integer(call("MathService.Multiply"))
     print(f"MathService.Multiply({flags.a}, {flags.b}) = {product}", flush=True)
     quotient = call("MathService.Divide")

@@ -142,6 +142,7 @@ func TestScriptsCallTheService(t *testing.T) {
 	inEach(t, func(t *testing.T, script string) {
 		addr := serveMath(t, rpctest.Listen(t))
 		expect(t, script, addr, patient, results, "", 0)
+		expect(t, script, strings.TrimPrefix(addr, "127.0.0.1"), patient, results, "", 0)
 		expect(t, script, addr, "-b=1 -timeout 10000000h -a "+least, // longer than any timer
 			strings.ReplaceAll(byOne, "A", least), "", 0)
 		expect(t, script, addr, "-a 7 -b 0 -timeout 1.5m", "MathService.Multiply(7, 0) = 0\n",
@@ -313,6 +314,7 @@ func TestScriptsRefuseBadUsage(t *testing.T) {
 			"-timeout 1m30":         "-timeout 1m30 is not a time such as 500ms, 5s, 1m or 1h\n",
 			"-addr localhost":       "-addr localhost: want host:port, such as localhost:1236\n",
 			"-addr localhost:65536": "-addr localhost:65536: want host:port, such as localhost:1236\n",
+			"-addr ::1":             "-addr ::1: want host:port, such as localhost:1236\n",
 		} {
 			expect(t, script, programtest.Nobody, args, "", "(?s).*"+script+": .*"+says+".*", 2)
 		}
