@@ -23,8 +23,7 @@ func (s *MathServiceClient) Multiply(ctx context.Context, a, b int) (int, error)
 	return product, describe(err, "MathService.Multiply", a, b)
 }
 
-// Divide returns the quotient and the remainder of a / b as the server computes them. Its
-// errors are those of Multiply, and ErrDivideByZero.
+// Divide returns the quotient and the remainder of a / b. Its errors are Multiply's and ErrDivideByZero.
 func (s *MathServiceClient) Divide(ctx context.Context, a, b int) (Quotient, error) {
 	quotient, err := call[Quotient](ctx, s.client, "MathService.Divide", &Args{a, b})
 	return quotient, describe(err, "MathService.Divide", a, b)

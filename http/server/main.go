@@ -27,7 +27,7 @@ func main() {
 	// 2. HandleHTTP: gob RPC at /_goRPC_, for clients that send CONNECT, and a page about
 	// the service at /debug/rpc. After CONNECT there is no more HTTP on the connection.
 	rpc.HandleHTTP()
-	http.Handle("POST /jsonrpc", newPostHandler(rpc.DefaultServer)) // ours: each call is HTTP (post.go)
+	http.Handle("POST /jsonrpc", newPostHandler(rpc.DefaultServer)) // ours: calls as HTTP, but no other site's (post.go)
 
 	// 3. Listen, on this machine only: the service does not authenticate its callers.
 	listener, err := net.Listen("tcp", *addr)

@@ -30,7 +30,7 @@ func (c *stubborn) Write(p []byte) (n int, err error) {
 }
 
 // A Write is not disturbed for 5 s, because TLS would not survive it.
-func TestAPeerThatTakesNothingIsGivenUpAfterFiveSeconds(t *testing.T) {
+func TestAPeerThatTakesNothingIsGivenUp(t *testing.T) {
 	const late = 4900 * time.Millisecond
 	likeTLS := func(conn net.Conn) net.Conn { return &stubborn{Conn: conn} }
 	var saw rpctest.Transcript

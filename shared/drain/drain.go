@@ -32,7 +32,8 @@ func OnInterrupt(inner net.Listener) *Listener {
 	go func() {
 		<-signals
 		l.Close()
-		log.Fatalf("%v: stopped at once; calls in flight are lost", <-signals)
+		second := <-signals
+		log.Fatalf("%v: stopped at once; calls in flight are lost", second)
 	}()
 	return l
 }
@@ -41,10 +42,10 @@ func OnInterrupt(inner net.Listener) *Listener {
 // answer what they have read, and close. When the last connection is gone, Accept returns, and with
 // it the serving loop, and the Close or Shutdown of an http.Server.
 //
-// It waits for a method as long as it runs, 5 to 10 s for a peer whose kernel acknowledges nothing,
-// and for an idle client 1 s on Linux, 5 s elsewhere. The contexts of HTTP requests end at once. The
-// last replies of a connection without CloseWrite may be lost. Calls over HTTP/2 are lost. Put
-// tls.NewListener around it, not inside.
+// It waits for a method as long as it runs. It gives up a peer whose kernel acknowledges nothing for
+// 5 to 10 s; one that reads slower than about 30 kB/s can look like that. An idle client delays the end
+// by 1 s on Linux, by 5 s elsewhere. The contexts of HTTP requests end at once. The last replies of a
+// connection without CloseWrite may be lost. Calls over HTTP/2 are lost. Put tls.NewListener around it.
 type Listener struct {
 	net.Listener
 	draining  context.Context // ends when draining begins
