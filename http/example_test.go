@@ -37,11 +37,11 @@ func requireToken(token string, next http.Handler) http.Handler {
 // dialWithToken is rpc.DialHTTP with a token and a time limit.
 func dialWithToken(addr, token string) (*rpc.Client, error) {
 	// The token travels as it is: across a network, use tls.Dial.
-	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", addr, time.Minute)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	fmt.Fprintf(conn, "CONNECT %s HTTP/1.0\nAuthorization: Bearer %s\n\n", rpc.DefaultRPCPath, token)
 	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "CONNECT"})
 	if err == nil && resp.StatusCode != http.StatusOK {
@@ -118,7 +118,7 @@ func Example_middleware() {
 	ts := httptest.NewServer(logCalls) // http.ListenAndServe, in a program
 	defer ts.Close()
 
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: time.Minute}
 	for _, call := range []string{ // what curl -d would send
 		`{"method": "MathService.Multiply", "params": [{"A": 10, "B": 20}], "id": 1}`,
 		`{"method": "MathService.Divide", "params": [{"A": 17, "B": 5}], "id": 2}`,

@@ -146,7 +146,7 @@ a reply, registered by both arrives as &{Shape:tcp_test.ByBoth({Square:{Side:3}}
 // (TestWrongArgumentTypeDoesNotEndTheConnection), unless a struct travels in it as an interface
 // value: then the server leaves a part of it unread, takes that for the next request, and
 // hangs up.
-func TestAWrongArgumentWithAnInterfaceValueEndsTheConnection(t *testing.T) {
+func TestAWrongInterfaceValueEndsTheConnection(t *testing.T) {
 	type Old struct {
 		ID    int
 		Shape Shape

@@ -30,7 +30,7 @@ type unlucky struct{}
 
 func (unlucky) Error() string {
 	go Fatal(errors.New("too late"))
-	time.Sleep(10 * time.Millisecond) // the work
+	time.Sleep(10 * time.Millisecond) // in which the other would come first
 	return "no luck"
 }
 

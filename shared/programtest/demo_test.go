@@ -32,7 +32,7 @@ func TestAnInterruptedDemoLeavesNothingBehind(t *testing.T) {
 	temp, demo := t.TempDir(), programs(t).Path("shared/demo")
 	ctx, cancel := context.WithTimeout(t.Context(), rpctest.Patience)
 	defer cancel()
-	pairs := strings.Fields(strings.Repeat("async ", 30)) // half a minute, in which this process may stall
+	pairs := strings.Fields(strings.Repeat("async ", 100)) // more than a minute, in which this process may stall
 	cmd := exec.CommandContext(ctx, demo, append([]string{"-addr", "localhost:0"}, pairs...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "GOTMPDIR=")

@@ -99,8 +99,9 @@ func TestTenCallsInFlightTakeAFractionOfTheTime(t *testing.T) {
 		}
 		oneByOne, err1 := time.ParseDuration(times[0][1])
 		atOnce, err2 := time.ParseDuration(times[1][1])
-		if err1 != nil || err2 != nil || oneByOne < time.Second || atOnce < 100*time.Millisecond {
-			t.Fatalf("ten calls of 100 ms took %s one after another and %s at once, want at least 1s and 100ms",
+		// The client's clock may be coarse.
+		if err1 != nil || err2 != nil || oneByOne < 900*time.Millisecond || atOnce < 80*time.Millisecond {
+			t.Fatalf("ten calls of 100 ms took %s one after another and %s at once, want 900ms and 80ms at least",
 				times[0][1], times[1][1])
 		}
 		if atOnce <= oneByOne/2 {

@@ -30,7 +30,7 @@ func (w *watched) Output() io.Writer              { return &w.output }
 func (w *watched) Errorf(format string, a ...any) { w.failed = fmt.Sprintf(format, a...) }
 func (w *watched) Helper()                        {}
 
-func TestTranscriptPrintsWhatItSawAndFailsIfItIsNotWanted(t *testing.T) {
+func TestTranscriptPrintsAndCompares(t *testing.T) {
 	for _, row := range []struct{ want, failed string }{
 		{"\none 1\ntwo\n", ""},
 		{"one 1\ntwo", ""},
