@@ -11,7 +11,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/rpc"
 	"os"
 	"os/exec"
@@ -82,11 +81,6 @@ var textsOfStarting = []errorText{
 // both, by their texts.
 func TestTextsOfStarting(t *testing.T) { provokeAll(t, textsOfStarting) }
 
-// at starts a server, or no more than finds an address, and does something there.
-func at(start func(*testing.T) (addr string), do func(addr string) error) func(*testing.T) error {
-	return func(t *testing.T) error { return do(start(t)) }
-}
-
 func listening(network, addr string) func(*testing.T) error {
 	return func(*testing.T) error { return listen(network)(addr) }
 }
@@ -101,16 +95,6 @@ func listen(network string) func(addr string) error {
 
 func dial(network string) func(addr string) error {
 	return func(addr string) error { return closed(rpc.Dial(network, addr)) }
-}
-
-func dialHTTP(addr string) error { return closed(rpc.DialHTTP("tcp", addr)) }
-
-// closed closes what there is without an error.
-func closed(c io.Closer, err error) error {
-	if err == nil {
-		c.Close()
-	}
-	return err
 }
 
 // Suitable has a method that net/rpc can call.
@@ -271,24 +255,6 @@ var textsOfDialling = []errorText{
 // whoever dials in TLS, or asks an RPC server as if it were a web server.
 func TestTextsOfDialling(t *testing.T) { provokeAll(t, textsOfDialling) }
 
-// over returns a server with one of the transports.
-func over(transport rpctest.Transport) func(*testing.T) (addr string) {
-	return func(t *testing.T) string {
-		l := rpctest.Listen(t)
-		go transport.Serve(rpc.NewServer(), l)
-		return l.Addr().String()
-	}
-}
-
-// web returns a web server.
-func web(handler http.Handler) func(*testing.T) (addr string) {
-	return func(t *testing.T) string {
-		server := httptest.NewServer(handler)
-		t.Cleanup(server.Close)
-		return server.Listener.Addr().String()
-	}
-}
-
 // only hands requests that fit pattern to net/rpc.
 func only(pattern string) http.Handler {
 	mux := http.NewServeMux()
@@ -299,24 +265,6 @@ func only(pattern string) http.Handler {
 // status answers with a status.
 func status(code int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) })
-}
-
-// stranger returns a server of another protocol, which answers what it does not understand.
-func stranger(answer string) func(*testing.T) (addr string) {
-	return func(t *testing.T) string {
-		l := rpctest.Listen(t)
-		go func() {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
-			conn.Read(make([]byte, 1))
-			io.WriteString(conn, answer)
-			io.Copy(io.Discard, conn)
-		}()
-		return l.Addr().String()
-	}
 }
 
 // dialFromAPortInUse dials twice from one port, as a client does that has no other one left.

@@ -2,9 +2,11 @@ package tcp_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/rpc"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,3 +61,15 @@ func isLost(err error) bool {
 	reset := errors.As(err, &op) && op.Op == "read" && !op.Timeout() && !errors.Is(err, net.ErrClosed)
 	return errors.Is(err, io.ErrUnexpectedEOF) || reset
 }
+
+// Faulty is a service with a fault.
+type Faulty struct{}
+
+// Panic panics when half of its work is done.
+func (Faulty) Panic(n int, reply *int) error {
+	fmt.Fprintln(os.Stderr, "the first half is done")
+	panic("a fault in a method")
+}
+
+// Hang never returns.
+func (Faulty) Hang(n int, reply *int) error { select {} }

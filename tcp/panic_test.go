@@ -2,27 +2,13 @@ package tcp_test
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/rpc"
-	"os"
 	"strings"
 	"testing"
 
 	"example.com/netrpc/shared/rpctest"
 )
-
-// Faulty is a service with a fault.
-type Faulty struct{}
-
-// Panic panics when half of its work is done.
-func (Faulty) Panic(n int, reply *int) error {
-	fmt.Fprintln(os.Stderr, "the first half is done")
-	panic("a fault in a method")
-}
-
-// Hang never returns.
-func (Faulty) Hang(n int, reply *int) error { select {} }
 
 // Tutorial §4.1 says nothing of a method that panics. net/rpc does not recover: the whole
 // server ends, with exit status 2 and the work half done. Its clients see a lost connection,

@@ -17,13 +17,6 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
-func checkEmpty(t *testing.T, temp string) {
-	t.Helper()
-	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("left in the temporary folder: %v, %v, want nothing", left, err)
-	}
-}
-
 // The demo says at once what it does, and when it is interrupted it leaves nothing behind, also
 // while it builds.
 func TestAnInterruptedDemoLeavesNothingBehind(t *testing.T) {

@@ -225,3 +225,25 @@ func change(t *testing.T, file, diff string) {
 		t.Fatal(err)
 	}
 }
+
+// waitUntilRefused returns when nobody accepts at addr any more.
+func waitUntilRefused(t *testing.T, addr string) {
+	t.Helper()
+	for begin := time.Now(); ; {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		conn.Close()
+		if time.Since(begin) > rpctest.Patience {
+			t.Fatalf("after %v somebody still accepts at %s", rpctest.Patience, addr)
+		}
+	}
+}
+
+func checkEmpty(t *testing.T, temp string) {
+	t.Helper()
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v, want nothing", left, err)
+	}
+}

@@ -32,21 +32,6 @@ func multiply(t *testing.T, delay string) (*programtest.Server, *rpc.Client, *rp
 	return server, client, call
 }
 
-// waitUntilRefused returns when nobody accepts at addr any more.
-func waitUntilRefused(t *testing.T, addr string) {
-	t.Helper()
-	for begin := time.Now(); ; {
-		conn, err := net.Dial("tcp", addr)
-		if err != nil {
-			return
-		}
-		conn.Close()
-		if time.Since(begin) > rpctest.Patience {
-			t.Fatalf("after %v somebody still accepts at %s", rpctest.Patience, addr)
-		}
-	}
-}
-
 // A call that the server has read when the signal comes is still answered, after its delay.
 func TestASignalLosesNoCall(t *testing.T) {
 	t.Parallel() // real time passes
