@@ -9,7 +9,6 @@ import (
 	"os"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"example.com/netrpc/shared/rpctest"
 )
@@ -44,12 +43,7 @@ func (d *Desk) Wait(n int, reply *int) error {
 // dial returns a client of the server at addr. Its calls fail after Patience.
 func dial(t *testing.T, network, addr string) *rpc.Client {
 	t.Helper()
-	conn, err := net.Dial(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	client := rpc.NewClient(conn)
+	client := rpc.NewClient(rpctest.Dial(t, network, addr))
 	t.Cleanup(func() { client.Close() })
 	return client
 }

@@ -7,7 +7,6 @@ import (
 	"net/rpc"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/netrpc/shared"
 	"example.com/netrpc/shared/rpctest"
@@ -29,13 +28,7 @@ func dialHTTP2(t *testing.T, handler http.Handler) net.Conn {
 	t.Helper()
 	ts := startHTTP2(handler)
 	t.Cleanup(ts.Close)
-	conn, err := net.Dial("tcp", ts.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	return conn
+	return rpctest.Dial(t, "tcp", ts.Listener.Addr().String())
 }
 
 // connectHTTP2 returns a client of handler, and the tape of its connection.

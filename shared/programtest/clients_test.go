@@ -28,9 +28,12 @@ func TestClientsHangOnNobody(t *testing.T) {
 		servers[pair.Folder] = publish(t, pair, new(shared.MathService))
 	}
 	for client, row := range map[string]map[string]string{ // server → a pattern, "" where the call works
-		"tcp":     {"mute": hangs, "gone": refused, "tcp": "", "async": "", "http": hangs, "jsonrpc": multiply + closed + other},
-		"http":    {"mute": hangs, "gone": refused, "tcp": hangs, "async": hangs, "http": "", "jsonrpc": "dial-http tcp ADDR: " + closed + other},
-		"jsonrpc": {"mute": hangs, "gone": refused, "tcp": hangs, "async": hangs, "http": multiply + "invalid character 'H' .*" + other, "jsonrpc": ""},
+		"tcp": {"mute": hangs, "gone": refused, "tcp": "", "async": "",
+			"http": hangs, "jsonrpc": multiply + closed + other},
+		"http": {"mute": hangs, "gone": refused, "tcp": hangs, "async": hangs,
+			"http": "", "jsonrpc": "dial-http tcp ADDR: " + closed + other},
+		"jsonrpc": {"mute": hangs, "gone": refused, "tcp": hangs, "async": hangs,
+			"http": multiply + "invalid character 'H' .*" + other, "jsonrpc": ""},
 		"async": {"mute": hangs, "gone": refused, "tcp": "", "async": "",
 			// gob writes the 5 as a line feed, at which HTTP finds a bad request.
 			"http": multiply + "gob: unknown type id or corrupted data" + other, "jsonrpc": multiply + closed + other},

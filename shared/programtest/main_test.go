@@ -125,18 +125,6 @@ func start(t *testing.T, program string, args ...string) *programtest.Server {
 	return server
 }
 
-// dial returns a connection to a server.
-func dial(t *testing.T, addr string) net.Conn {
-	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(rpctest.Patience))
-	return conn
-}
-
 // transports are those of the pairs, by folder.
 var transports = map[string]rpctest.Transport{
 	"tcp": rpctest.GobTCP, "async": rpctest.GobTCP, "http": rpctest.GobHTTP, "jsonrpc": rpctest.JSONTCP,

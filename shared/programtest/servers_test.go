@@ -23,7 +23,7 @@ import (
 func multiply(t *testing.T, delay string) (*programtest.Server, *rpc.Client, *rpc.Call) {
 	t.Helper()
 	server := start(t, "async/server", "-delay", delay)
-	client := rpc.NewClient(dial(t, server.Addr))
+	client := rpc.NewClient(rpctest.Dial(t, "tcp", server.Addr))
 	call := client.Go("MathService.Multiply", &shared.Args{A: 6, B: 7}, new(int), nil)
 	err := client.Call("MathService.None", &shared.Args{}, nil)
 	if err != rpc.ServerError("rpc: can't find method MathService.None") {
@@ -82,7 +82,7 @@ func TestHTTPServerWaitsForNoRequestButForAnyCall(t *testing.T) {
 	// A machine that stalls for 2 s costs a connection before its first request: it is tried again.
 	connect := func(request func(net.Conn) error) net.Conn {
 		for try := 1; ; try++ {
-			conn := dial(t, server.Addr)
+			conn := rpctest.Dial(t, "tcp", server.Addr)
 			if err := request(conn); err == nil {
 				return conn
 			} else if try == 10 {

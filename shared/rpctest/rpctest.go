@@ -89,6 +89,18 @@ func Listen(t testing.TB) net.Listener {
 	return l
 }
 
+// Dial returns a connection to a server. It ends with the test, or after Patience.
+func Dial(t testing.TB, network, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(Patience))
+	return conn
+}
+
 // TCPPair returns both ends of a connection over TCP, which ends with the test.
 func TCPPair(t testing.TB) (ours, theirs net.Conn) {
 	t.Helper()
