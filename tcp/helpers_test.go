@@ -13,6 +13,11 @@ import (
 	"example.com/netrpc/shared/rpctest"
 )
 
+func TestMain(m *testing.M) {
+	rpctest.SetTempDir()
+	m.Run()
+}
+
 // Desk is a service that counts the calls which it executes.
 type Desk struct {
 	executed atomic.Int32

@@ -11,7 +11,6 @@ import (
 	"net/rpc"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -48,11 +47,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "8") // most of these tests wait for time to pass
 	log.SetOutput(io.Discard)      // rpc.Accept logs that a test has closed its listener
-	// go test removes the folder of the test binary, however the tests end. So what is
-	// temporary goes there, also that of the go commands which a test runs.
-	if file, err := os.Executable(); err == nil {
-		os.Setenv("TMPDIR", filepath.Dir(file))
-	}
+	rpctest.SetTempDir()           // also for the go commands that a test runs
 	clean := func() {
 		if programs := built.Load(); programs != nil {
 			programs.Close()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -15,6 +16,14 @@ import (
 
 // SecondProcess is the environment variable that is set in a process of StartProcess.
 const SecondProcess = "NETRPC_SECOND_PROCESS"
+
+// SetTempDir makes the folder of the test binary the one for temporary files: go test removes it,
+// however the tests end. It is for a TestMain.
+func SetTempDir() {
+	if file, err := os.Executable(); err == nil {
+		os.Setenv("TMPDIR", filepath.Dir(file))
+	}
+}
 
 // Process is a server over TCP in a process of its own.
 type Process struct {
