@@ -21,7 +21,7 @@ var wording = regexp.MustCompile(` into [^"]*`)
 // The tutorial says that any language that supports JSON-RPC can call (§4.4, C21): right,
 // if it can open a socket. Left unsaid is the dialect: JSON-RPC 1.0 over bare TCP, with
 // params an array of one value, here an object. What breaks it, the server does not log.
-func TestDialect(t *testing.T) {
+func TestTheServerSpeaksADialect(t *testing.T) {
 	const (
 		closed = "closed" // instead of a line: the server hangs up
 		next   = `{"method":"MathService.Multiply","params":[{"A":6,"B":7}],"id":"next"}`

@@ -15,7 +15,7 @@ import (
 
 // Some calls get no answer, or an answer that says too little, and nobody hears of it: not the
 // caller, and not the server's log. An hour is a simulated one.
-func TestWhatGivesNoText(t *testing.T) {
+func TestSomeFaultsGiveNoText(t *testing.T) {
 	logged := make(lineWriter, 100)
 	defer log.SetOutput(log.Writer())
 	log.SetOutput(logged)

@@ -187,7 +187,7 @@ func TestStateWithoutALockIsARace(t *testing.T) {
 
 // How do I test a service without a port? net.Pipe is a connection in memory. The test goes through
 // net/rpc and its codec, so it also finds a method that Register skips, and a field that gob does.
-func TestServiceWithoutAPort(t *testing.T) {
+func TestAServiceNeedsNoPort(t *testing.T) {
 	server := rpc.NewServer()
 	if err := server.Register(new(shared.MathService)); err != nil {
 		t.Fatal(err)

@@ -202,7 +202,7 @@ JSON: an own type, registered: {Err:tcp_test.NotFound({Name:"x"})} is refused, t
 // []any nor map[string]any; a pointer arrives as the type that was registered. Over JSON each
 // number becomes a float64, which is not exact above 2^53, and each struct a map. A method or
 // a caller with an any where the other side has a type gets an error over gob.
-func TestWhatTravelsInAny(t *testing.T) {
+func TestGobKnowsBuiltinTypesInAny(t *testing.T) {
 	gob.Register([]any{}) // and not map[string]any{}
 	saw := deliver(t,
 		argument[map[string]any]("a map", map[string]any{"n": 1, "s": "a", "x": nil}),

@@ -116,7 +116,7 @@ type With[T any] struct {
 // refuses them. A struct without exported fields, such as a lock, is an error to gob also
 // inside another. Gob takes the names of fields as Go has them; JSON takes the tags, and the
 // fields of an embedded struct as the outer one's, even if its type is not exported.
-func TestWhichFieldsTravel(t *testing.T) {
+func TestGobLeavesOutWhatJSONRefuses(t *testing.T) {
 	type (
 		Embeds struct {
 			shared.Args
@@ -170,7 +170,7 @@ JSON: an embedded struct, not exported: {counter:{N:1}} arrives as {counter:{N:1
 
 // Bytes travel as they are over gob, and in base64 over JSON. JSON replaces what is not UTF-8
 // in a string. To gob an array's length is part of its type; JSON drops or zeroes the rest.
-func TestBytesArraysAndMaps(t *testing.T) {
+func TestBytesTravelAsTheyAre(t *testing.T) {
 	saw := deliver(t,
 		argument[[]byte]("bytes", []byte{0, 255}),
 		argument[string]("bytes for a string", []byte("abc")),
