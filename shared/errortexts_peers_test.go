@@ -2,6 +2,7 @@ package shared_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/rpc"
@@ -43,20 +44,25 @@ func web(handler http.Handler) func(*testing.T) (addr string) {
 	}
 }
 
+// serveFirst has peer talk to the first client, and to no other.
+func serveFirst(t *testing.T, peer func(net.Conn)) (addr string) {
+	l := rpctest.Listen(t)
+	go func() {
+		if conn, err := l.Accept(); err == nil {
+			defer conn.Close()
+			peer(conn)
+		}
+	}()
+	return l.Addr().String()
+}
+
 // stranger returns a server of another protocol, which answers what it does not understand.
 func stranger(answer string) func(*testing.T) (addr string) {
 	return func(t *testing.T) string {
-		l := rpctest.Listen(t)
-		go func() {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
+		return serveFirst(t, func(conn net.Conn) {
 			conn.Read(make([]byte, 1))
 			io.WriteString(conn, answer)
 			io.Copy(io.Discard, conn)
-		}()
-		return l.Addr().String()
+		})
 	}
 }

@@ -77,18 +77,11 @@ func overTLS(config *tls.Config) func(*testing.T) (addr string) {
 		if config.Certificates == nil {
 			config.Certificates = []tls.Certificate{certificate(t, x509.Certificate{})}
 		}
-		l := rpctest.Listen(t)
-		go func() {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer conn.Close()
+		return serveFirst(t, func(conn net.Conn) {
 			if tls.Server(conn, config).Handshake() != nil {
 				io.Copy(io.Discard, conn) // so that Close does not reset the connection
 			}
-		}()
-		return l.Addr().String()
+		})
 	}
 }
 
