@@ -56,7 +56,11 @@ func command(t *testing.T, script string, args ...string) *exec.Cmd {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), rpctest.Patience)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, interpreter, append([]string{script}, args...)...)
+	args = append([]string{script}, args...)
+	if script == "client.py" {
+		args = append([]string{"-S"}, args...) // the standard library must do, and starts sooner alone
+	}
+	cmd := exec.CommandContext(ctx, interpreter, args...)
 	cmd.Env = []string{} // where nothing has Python flush what it prints, or Node read certificates
 	cmd.WaitDelay = rpctest.Patience
 	return cmd
